@@ -1,0 +1,260 @@
+"""Every error a person can act on, one line each.
+
+An error has a `code` (its class name), a message that names the file, field or line, and a hint
+that says what to do. `transient` errors may pass by themselves and are retried; the others are not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ThalwegError(Exception):
+    """Something went wrong that a person can act on."""
+
+    transient: ClassVar[bool] = False
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str = "", *, hint: str = "", where: str = "") -> None:
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.hint = hint
+        self.where = where
+        super().__init__(self.message)
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        located = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{located} ({self.hint})" if self.hint else located
+
+    def to_json(self) -> dict[str, Any]:
+        """The error as JSON, to cross a process or be stored; `from_json` gives it back."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "where": self.where,
+            "transient": self.transient,
+        }
+
+
+def from_json(document: dict[str, Any]) -> ThalwegError:
+    """The error that `to_json` wrote; an unknown code becomes an `UnexpectedError`."""
+    kind = _by_code().get(document["code"], UnexpectedError)
+    return kind(document["message"], hint=document["hint"], where=document["where"])
+
+
+def _by_code() -> dict[str, type[ThalwegError]]:
+    found: dict[str, type[ThalwegError]] = {}
+    pending: list[type[ThalwegError]] = [ThalwegError]
+    while pending:
+        kind = pending.pop()
+        found[kind.__name__] = kind
+        pending.extend(kind.__subclasses__())
+    return found
+
+
+class UnexpectedError(ThalwegError):
+    """A fault of Thalweg's own: please report it with the text above."""
+
+
+# Settings and pipelines ------------------------------------------------------------------------
+
+
+class UsageError(ThalwegError):
+    """The command was called with something it does not take."""
+
+    exit_code = 2
+
+
+class SettingsError(ThalwegError):
+    """A setting is missing or cannot be used."""
+
+    exit_code = 2
+
+
+class PipelineError(ThalwegError):
+    """A pipeline file is not valid."""
+
+    exit_code = 2
+
+
+class PipelineNotFound(PipelineError):
+    """No pipeline of that name, and no file at that path."""
+
+
+# Names and coordinates -------------------------------------------------------------------------
+
+
+class NamingError(ThalwegError):
+    """A file's name does not say what the file is."""
+
+
+class UnmatchedName(NamingError):
+    """No pattern of the grammar matches the path."""
+
+
+class UnknownValue(NamingError):
+    """The path holds a value that the dimension does not declare."""
+
+
+class ConflictingName(NamingError):
+    """Folder and file name disagree."""
+
+
+class MissingCoordinate(NamingError):
+    """The path does not give every dimension a value."""
+
+
+class DuplicateCoordinates(NamingError):
+    """Two files claim the same coordinates."""
+
+
+class UnexpectedCoordinates(NamingError):
+    """The file is well named, but the pipeline expects nothing there."""
+
+
+# Storage ---------------------------------------------------------------------------------------
+
+
+class StorageError(ThalwegError):
+    """A zone could not be read or written."""
+
+
+class StorageUnavailable(StorageError):
+    """A zone did not answer; it may again."""
+
+    transient = True
+
+
+class ObjectNotFound(StorageError):
+    """The zone holds no object of that key."""
+
+
+class ObjectExists(StorageError):
+    """Another object is already published under that key."""
+
+
+class DiskFull(StorageError):
+    """No space is left on the device."""
+
+
+class EmptySource(StorageError):
+    """The source holds no file that the pipeline could read."""
+
+
+class SourceChanged(StorageError):
+    """A source was replaced between planning and reading."""
+
+    transient = True
+
+
+# Rasters ---------------------------------------------------------------------------------------
+
+
+class RasterError(ThalwegError):
+    """A raster file cannot be used."""
+
+
+class UnreadableRaster(RasterError):
+    """The file is not a raster of an allowed format, or is damaged."""
+
+
+class AbsurdRaster(RasterError):
+    """The file declares a size that no honest file of its length has."""
+
+
+class WrongCrs(RasterError):
+    """The file's coordinate reference system is not the declared one."""
+
+
+class WrongGrid(RasterError):
+    """The file's pixel size or origin is not on the declared grid."""
+
+
+class WrongShape(RasterError):
+    """Files that belong together have different widths, heights or band counts."""
+
+
+class WrongDtype(RasterError):
+    """The file's data type is not the declared one."""
+
+
+class WrongNodata(RasterError):
+    """The file's nodata tag is not the declared one."""
+
+
+class WrongUnit(RasterError):
+    """The pixels cannot be in the declared unit."""
+
+
+class UndeclaredValue(RasterError):
+    """The pixels hold a value that the pipeline does not declare."""
+
+
+class CannotSplice(RasterError):
+    """The tiles' blocks cannot be copied as they are into one file."""
+
+
+class OverlappingTiles(RasterError):
+    """Two tiles claim the same pixels."""
+
+
+class VerificationFailed(RasterError):
+    """What was written is not what was planned; it was not published."""
+
+
+# The catalogue ---------------------------------------------------------------------------------
+
+
+class CatalogError(ThalwegError):
+    """The catalogue could not be read or written."""
+
+
+class CatalogBusy(CatalogError):
+    """Another process holds the catalogue's lock."""
+
+    transient = True
+
+
+class CollectionNotFound(CatalogError):
+    """The catalogue holds no collection of that id."""
+
+
+class ItemNotFound(CatalogError):
+    """The catalogue holds no item of that id."""
+
+
+class InvalidItem(CatalogError):
+    """An item does not follow the STAC specification."""
+
+
+# Jobs ------------------------------------------------------------------------------------------
+
+
+class JobError(ThalwegError):
+    """A run or task could not go on."""
+
+
+class RunNotFound(JobError):
+    """No run of that id is recorded."""
+
+
+class TaskTimedOut(JobError):
+    """A task ran past its time limit and was ended."""
+
+
+class TaskOutOfMemory(JobError):
+    """A task asks for more memory than the workers may use."""
+
+
+class WorkerCrashed(JobError):
+    """The process that ran a task died."""
+
+    transient = True
+
+
+class ExecutorBusy(JobError):
+    """Another process already works under that executor id."""
