@@ -1,4 +1,4 @@
-"""What a source declares about its pixels: type, unit, nodata, and values that are no measurement."""
+"""What a source declares about its pixels: type, unit, nodata, values that measure nothing."""
 
 from __future__ import annotations
 
