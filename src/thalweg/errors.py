@@ -151,6 +151,21 @@ class SourceChanged(StorageError):
     transient = True
 
 
+# Synthetic deliveries --------------------------------------------------------------------------
+
+
+class UnknownPreset(UsageError):
+    """No synthetic delivery is known by that name."""
+
+
+class WrongTileSize(UsageError):
+    """The tile size is not one that can be written."""
+
+
+class DeliveryExists(StorageError):
+    """The folder already holds something else."""
+
+
 # Rasters ---------------------------------------------------------------------------------------
 
 
@@ -219,6 +234,26 @@ class CatalogBusy(CatalogError):
     transient = True
 
 
+class CatalogUnreadable(CatalogError):
+    """The file is not a catalogue, or is damaged."""
+
+
+class CatalogTooNew(CatalogError):
+    """The catalogue was written by a newer Thalweg."""
+
+
+class ArtifactConflict(CatalogError):
+    """Another artifact is already recorded under that key."""
+
+
+class ArtifactNotFound(CatalogError):
+    """The catalogue holds no artifact of that key."""
+
+
+class ArtifactSuperseded(CatalogError):
+    """A newer artifact has taken the place of this one."""
+
+
 class CollectionNotFound(CatalogError):
     """The catalogue holds no collection of that id."""
 
@@ -256,5 +291,13 @@ class WorkerCrashed(JobError):
     transient = True
 
 
-class ExecutorBusy(JobError):
-    """Another process already works under that executor id."""
+class ResourceUnavailable(JobError):
+    """The system had no memory, file or connection to give; it may again."""
+
+    transient = True
+
+
+class JobsBusy(JobError):
+    """Another process holds the lock of the record of runs."""
+
+    transient = True
