@@ -1,0 +1,113 @@
+"""The ledger's tables, and the migration that they stand at."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+REVISION = "0001"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("pipeline", String, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("etag", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("coordinates", JSON(none_as_null=True)),
+    Column("status", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("problem", JSON(none_as_null=True)),
+    PrimaryKeyConstraint("pipeline", "zone", "key"),
+    CheckConstraint("status IN ('ok', 'rejected')", name="status"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("zone", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("pipeline", String, nullable=False),
+    Column("operator", String, nullable=False),
+    Column("operator_version", Integer, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("checksum", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", String, nullable=False),
+    Column("coordinates", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("made_at", String, nullable=False),
+    Column("current", Boolean, nullable=False),
+    UniqueConstraint("zone", "key"),
+    CheckConstraint("length(fingerprint) = 64", name="fingerprint"),
+    CheckConstraint("length(checksum) = 64", name="checksum"),
+    Index("ix_artifacts_fingerprint", "fingerprint"),
+    Index(
+        "uq_artifacts_current",
+        "pipeline",
+        "kind",
+        "coordinates",
+        unique=True,
+        sqlite_where=text("current = 1"),
+    ),
+)
+
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("artifact_id", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("identity", String, nullable=False),
+    PrimaryKeyConstraint("artifact_id", "position"),
+    ForeignKeyConstraint(["artifact_id"], ["artifacts.id"], ondelete="CASCADE"),
+    Index("ix_inputs_zone_key", "zone", "key"),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("document", JSON, nullable=False),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("collection_id", String, ForeignKey("collections.id"), nullable=False),
+    Column("id", String, nullable=False),
+    Column("artifact_id", Integer, ForeignKey("artifacts.id"), nullable=False),
+    Column("document", JSON, nullable=False),
+    PrimaryKeyConstraint("collection_id", "id"),
+    Index("ix_items_artifact_id", "artifact_id"),
+)

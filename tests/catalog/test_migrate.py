@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine
+
+from thalweg.catalog import schema
+from thalweg.catalog.migrate import FOLDER
+from thalweg.catalog.sqlite import open_catalog
+from thalweg.errors import CatalogTooNew
+
+
+def made_of(engine: Engine) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Every table and index with the set of its clauses, whatever their order."""
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"
+            " AND tbl_name NOT LIKE 'alembic%' AND sql IS NOT NULL"
+        ).all()
+    return {
+        (kind, name): tuple(sorted(line.strip(" \t,") for line in sql.splitlines()))
+        for kind, name, sql in rows
+    }
+
+
+def test_the_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
+    open_catalog(tmp_path / "migrated.db").close()
+    migrated = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
+    declared = create_engine(f"sqlite:///{tmp_path / 'declared.db'}")
+    schema.metadata.create_all(declared)
+    assert made_of(migrated) == made_of(declared)
+    with migrated.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+    migrated.dispose()
+    declared.dispose()
+
+
+def test_the_revision_that_the_code_asks_for_is_the_last_one() -> None:
+    assert ScriptDirectory(str(FOLDER)).get_heads() == [schema.REVISION]
+
+
+def test_a_catalogue_of_a_newer_version_is_left_alone(path: Path) -> None:
+    open_catalog(path).close()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CatalogTooNew, match="9999") as caught:
+        open_catalog(path)
+    assert caught.value.where == str(path)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+    connection.close()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from thalweg.catalog import migrate
+
+    whole = migrate.upgrade
+
+    def broken(*args: object, **named: object) -> None:
+        whole(*args, **named)  # type: ignore[arg-type]
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(migrate, "upgrade", broken)
+    with pytest.raises(RuntimeError):
+        open_catalog(path)
+    monkeypatch.undo()
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    connection.close()
+    open_catalog(path).close()
