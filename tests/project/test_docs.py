@@ -1,0 +1,83 @@
+"""The documentation leaves nothing out, tells nothing untrue and fetches nothing from elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import documented
+import pytest
+
+from thalweg.settings import ENV_PREFIX, Settings
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def docs(root: Path) -> Path:
+    return root / "docs"
+
+
+def test_every_setting_is_documented_and_no_other(docs: Path) -> None:
+    names = set(documented.settings_of(Settings))
+    variables = {ENV_PREFIX + name.replace(".", "__").upper() for name in names}
+
+    quoted = documented.quoted((docs / "settings.md").read_text())
+
+    assert (names | variables) - quoted == set(), "not in docs/settings.md"
+    concerns = tuple(f"{name}." for name in Settings.model_fields)
+    told = {
+        word
+        for word in quoted
+        if re.fullmatch(rf"{ENV_PREFIX}\w+__\w+", word)
+        or (word.startswith(concerns) and not word.endswith(".toml"))
+    }
+    assert told - names - variables == set(), "docs/settings.md tells of settings that do not exist"
+
+
+class Fetches(HTMLParser):
+    """What a browser fetches from other places to show a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        link = given.get("href") if tag == "link" and given.get("rel") != "canonical" else None
+        for address in (given.get("src"), link):
+            if address and re.match(r"(https?:)?//", address):
+                self.found.append(f"<{tag}> {address}")
+
+
+def fetches_of(site: Path) -> Iterator[str]:
+    for page in site.rglob("*.html"):
+        parser = Fetches()
+        parser.feed(page.read_text())
+        yield from parser.found
+    imported = r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)"
+    for style in site.rglob("*.css"):
+        yield from re.findall(
+            r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)", style.read_text()
+        )
+
+
+def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(
+    root: Path, tmp_path: Path
+) -> None:
+    built = subprocess.run(
+        [BIN / "mkdocs", "build", "--quiet", "--strict", "--site-dir", tmp_path],
+        cwd=root,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (built.returncode, built.stderr) == (0, "")
+    assert (tmp_path / "index.html").is_file()
+    assert list(fetches_of(tmp_path)) == []
