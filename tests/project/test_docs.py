@@ -62,9 +62,7 @@ def fetches_of(site: Path) -> Iterator[str]:
         yield from parser.found
     imported = r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)"
     for style in site.rglob("*.css"):
-        yield from re.findall(
-            r"(?:url\(|@import )[\"']?((?:https?:)?//[^)\"']+)", style.read_text()
-        )
+        yield from re.findall(imported, style.read_text())
 
 
 def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(
