@@ -66,6 +66,22 @@ def test_a_selection_asks_for_values_beyond_the_default() -> None:
     assert {one["rp"] for one in chosen} == {"1in25"}
 
 
+def test_a_row_that_is_expected_only_if_found() -> None:
+    rule = Expectation(
+        ("region", "peril", "tile"),
+        ({"year": ("2020",), "scenario": (NONE,)},),
+        {"rp": ("1in5", "1in10")},
+        if_found=({"year": ("2050",), "scenario": ("ssp126", "ssp245")},),
+    )
+    assert len(rule.expected([file("n01e001")], DIMENSIONS, {})) == 2
+    future = DIMENSIONS.coordinates(
+        {**file("n01e001").to_json(), "year": "2050", "scenario": "ssp245"}
+    )
+    expected = rule.expected([file("n01e001"), future], DIMENSIONS, {})
+    assert {one["scenario"] for one in expected} == {NONE, "ssp245"}
+    assert len(expected) == 4
+
+
 def test_each_dimension_must_be_spoken_of_once() -> None:
     with pytest.raises(PipelineError, match="what is expected of 'tile'"):
         Expectation(("region", "peril"), EXPECTATION.combinations, EXPECTATION.values).check(

@@ -30,20 +30,23 @@ class Expectation:
     """The rule by which one knows what is missing.
 
     The dimensions of `observed` are known only from the delivery: every combination of them that
-    any file has is expected. Each is combined with every row of `combinations` and, in the
-    dimensions that neither names, with all of `values`.
+    any file has is expected. Each is combined with every row of `combinations`, with those rows of
+    `if_found` that some file has, and, in the dimensions that neither names, with all of `values`.
     """
 
     observed: tuple[str, ...]
     combinations: tuple[Mapping[str, tuple[str, ...]], ...]
     values: Mapping[str, tuple[str, ...]]
     declared: tuple[Declared, ...] = ()
+    if_found: tuple[Mapping[str, tuple[str, ...]], ...] = ()
 
     def check(self, dimensions: Dimensions) -> None:
         """Raises `PipelineError` unless each dimension is spoken of exactly once."""
         combined = self.combinations[0].keys() if self.combinations else set[str]()
-        if any(row.keys() != combined for row in self.combinations):
-            raise PipelineError("every row of expect.combinations must name the same dimensions")
+        if any(row.keys() != combined for row in (*self.combinations, *self.if_found)):
+            raise PipelineError(
+                "every row of expect.combinations and expect.if_found must name the same dimensions"
+            )
         spoken = [*self.observed, *combined, *self.values]
         for name in spoken:
             if name not in dimensions:
@@ -65,7 +68,8 @@ class Expectation:
         A selection replaces the expected values of a dimension under `values`: whoever selects a
         value that is not expected by default asks for it.
         """
-        observed = self._observed(list(found), selection)
+        found = list(found)
+        observed = self._observed(found, selection)
         values = {
             name: tuple(sorted(selection[name])) if name in selection else default
             for name, default in self.values.items()
@@ -74,11 +78,20 @@ class Expectation:
         everything = (
             dimensions.coordinates({**place, **row, **rest})
             for place in observed
-            for combination in self.combinations or ({},)
-            for row in _products(combination)
+            for combination in self._combinations(found)
             for rest in rows
         )
         return frozenset(one for one in everything if one.within(selection))
+
+    def _combinations(self, found: Sequence[Coordinates]) -> list[dict[str, str]]:
+        seen = {frozenset(one.items()) for one in found}
+        always = [row for rows in self.combinations or ({},) for row in _products(rows)]
+        return always + [
+            row
+            for rows in self.if_found
+            for row in _products(rows)
+            if any(set(row.items()) <= one for one in seen)
+        ]
 
     def _observed(
         self, found: Sequence[Coordinates], selection: Selection
