@@ -76,7 +76,7 @@ class Expectation:
         }
         rows = [*_products(values)]
         everything = (
-            dimensions.coordinates({**place, **row, **rest})
+            dimensions.coordinates({**place, **combination, **rest})
             for place in observed
             for combination in self._combinations(found)
             for rest in rows
@@ -84,14 +84,10 @@ class Expectation:
         return frozenset(one for one in everything if one.within(selection))
 
     def _combinations(self, found: Sequence[Coordinates]) -> list[dict[str, str]]:
-        seen = {frozenset(one.items()) for one in found}
         always = [row for rows in self.combinations or ({},) for row in _products(rows)]
-        return always + [
-            row
-            for rows in self.if_found
-            for row in _products(rows)
-            if any(set(row.items()) <= one for one in seen)
-        ]
+        names = set().union(*self.if_found)
+        seen = [one.only(names).to_json() for one in {one.only(names) for one in found}]
+        return always + [row for rows in self.if_found for row in _products(rows) if row in seen]
 
     def _observed(
         self, found: Sequence[Coordinates], selection: Selection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def _position(node: yaml.Node | None) -> str:
 def _checks(pipeline: Pipeline) -> Iterator[tuple[Location, Callable[[], object]]]:
     """What the schema alone cannot say, each with the field that it concerns."""
     for name, dimension in pipeline.dimensions.items():
-        yield ("dimensions", name), lambda dimension=dimension, name=name: dimension.domain(name)
+        yield ("dimensions", name), partial(dimension.domain, name)
     yield ("dimensions",), lambda: pipeline.domain_dimensions
     yield ("grammar",), pipeline.domain_grammar
     yield ("expect",), lambda: pipeline.expect.domain().check(pipeline.domain_dimensions)
@@ -145,7 +146,7 @@ def _checks(pipeline: Pipeline) -> Iterator[tuple[Location, Callable[[], object]
     yield ("time",), lambda: _check_dimension(pipeline, pipeline.time.year)
     yield ("steps",), lambda: _check_names(pipeline)
     for index, step in enumerate(pipeline.steps):
-        yield ("steps", index), lambda step=step, index=index: _check_step(pipeline, step, index)
+        yield ("steps", index), partial(_check_step, pipeline, step, index)
 
 
 def _check_expected_values(pipeline: Pipeline) -> None:

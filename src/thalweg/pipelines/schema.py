@@ -1,4 +1,4 @@
-"""The schema of a pipeline file: what a delivery's names mean, what ought to exist, what to make."""
+"""The schema of a pipeline file: what names mean, what ought to exist, what to make of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from thalweg.domain.expectation import Declared, Expectation
 from thalweg.domain.grammar import Grammar
 from thalweg.domain.pixels import PixelRules, SpecialValue
 
-Id = Annotated[str, Field(pattern=r"^[a-z0-9_]+$"), BeforeValidator(lambda value: _text(value))]
-Ids = Annotated[tuple[Id, ...], BeforeValidator(lambda value: _listed(value))]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-
 
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -25,6 +21,11 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, (str, int)) else value
 
 
+Id = Annotated[str, Field(pattern=r"^[a-z0-9_]+$"), BeforeValidator(_text)]
+Ids = Annotated[tuple[Id, ...], BeforeValidator(_listed)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,7 +33,7 @@ class Model(BaseModel):
 class ValueModel(Model):
     """One value of a dimension."""
 
-    aliases: Annotated[tuple[str, ...], BeforeValidator(lambda value: _listed(value))] = Field(
+    aliases: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         (), description="Other spellings that names use, in any case."
     )
     number: float | None = Field(None, description="The value as a number, such as 100 for 1in100.")
