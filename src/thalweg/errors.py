@@ -277,6 +277,14 @@ class RunNotFound(JobError):
     """No run of that id is recorded."""
 
 
+class InvalidPlan(JobError):
+    """A planner returned something that is no plan: please report it."""
+
+
+class EngineOpen(JobError):
+    """This process has a job engine open already."""
+
+
 class TaskTimedOut(JobError):
     """A task ran past its time limit and was ended."""
 

@@ -1,0 +1,103 @@
+"""The worker process: calls functions by name, one at a time, until its parent is gone.
+
+Started as `python -m thalweg.jobs.worker PARENT_PID DESCRIPTOR`. Over the descriptor come JSON
+messages: first the parent's `sys.path`, then calls; each call is answered by its result or error.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import faulthandler
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+
+from thalweg.errors import DiskFull, ResourceUnavailable, ThalwegError, UnexpectedError
+
+PR_SET_PDEATHSIG = 1
+TRACEBACK_LINES = 8
+PASSING = {
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.ECONNREFUSED,
+    errno.ECONNRESET,
+    errno.EINTR,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+}
+
+
+def main() -> None:
+    parent, descriptor = int(sys.argv[1]), int(sys.argv[2])
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    connection: Connection[bytes, bytes] = Connection(descriptor)
+    try:
+        sys.path[:] = json.loads(connection.recv_bytes())
+        while True:
+            connection.send_bytes(_answer(json.loads(connection.recv_bytes())))
+    except (EOFError, ConnectionError):
+        # The parent is gone, and with it the reason to tidy up.
+        os._exit(0)
+
+
+def _die_with(parent: int) -> None:
+    """End this process with the thread that started it, even by kill -9."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _answer(request: dict[str, Any]) -> bytes:
+    try:
+        result = _function(request["call"])(*request["arguments"])
+        answer = json.dumps({"result": result, "memory": _resident()})
+    except BaseException as error:
+        answer = json.dumps({"error": _named(error).to_json(), "memory": _resident()})
+    return answer.encode()
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _resident() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _named(error: BaseException) -> ThalwegError:
+    """The error by a name that a person can act on."""
+    if isinstance(error, ThalwegError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(str(error), where=_file(error), hint="free some space and try again")
+    if isinstance(error, OSError) and error.errno in PASSING:
+        return ResourceUnavailable(str(error), where=_file(error))
+    if isinstance(error, MemoryError):
+        return ResourceUnavailable("no memory was left", hint="run fewer workers at once")
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return UnexpectedError(
+        "\n".join([f"{type(error).__name__}: {error}", *lines[-TRACEBACK_LINES:]])
+    )
+
+
+def _file(error: OSError) -> str:
+    return str(error.filename or "")
+
+
+if __name__ == "__main__":
+    main()
