@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 from ledger_samples import make_artifact, make_item
@@ -32,10 +33,12 @@ with open_catalog(path) as catalog:
 """
 
 
-def writer(path: Path, name: str, total: int = 0) -> subprocess.Popen[str]:
+def writer(
+    path: Path, name: str, total: int = 0, said_to: IO[str] | None = None
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path), name, str(total)],
-        stdout=subprocess.PIPE,
+        stdout=said_to or subprocess.DEVNULL,
         text=True,
         cwd=Path(__file__).parent,
     )
@@ -63,7 +66,7 @@ def test_processes_that_begin_a_catalogue_at_once_all_record_in_it(path: Path) -
     names = ["one", "two", "three"]
     running = [writer(path, name, 20) for name in names]
     for process in running:
-        process.communicate(timeout=60)
+        process.wait(timeout=60)
     assert [process.returncode for process in running] == [0, 0, 0]
     with open_catalog(path) as catalog:
         assert len(list(catalog.artifacts(current=None))) == 60
@@ -74,12 +77,16 @@ def test_processes_that_begin_a_catalogue_at_once_all_record_in_it(path: Path) -
 @pytest.mark.parametrize("delay", [0.0, 0.004, 0.011, 0.023])
 def test_a_writer_that_is_killed_leaves_whole_records_only(path: Path, delay: float) -> None:
     open_catalog(path).close()
-    process = writer(path, "w")
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    said = 1 + len(process.communicate(timeout=60)[0].split())
+    said_file = path.with_name("said.txt")
+    with said_file.open("w") as said_to:
+        process = writer(path, "w", said_to=said_to)
+        while not said_file.stat().st_size:
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=60)
+    said = len(said_file.read_text().split())
     with open_catalog(path) as catalog:
         recorded = len(list(catalog.artifacts(current=None)))
         assert said <= recorded <= said + 1
@@ -117,6 +124,7 @@ def test_a_kill_before_any_statement_leaves_the_old_state_whole(path: Path) -> N
         ended = subprocess.run(
             [sys.executable, "-c", KILLED_BETWEEN_STATEMENTS, str(path), str(statements)],
             cwd=Path(__file__).parent,
+            check=False,
         )
         with open_catalog(path) as catalog:
             assert_consistent(path, catalog)
