@@ -46,6 +46,12 @@ def fields_of(schema: dict[str, Any]) -> Iterator[str]:
     yield from _fields(schema, schema.get("$defs", {}), "", ())
 
 
+def operators_of(schema: dict[str, Any]) -> dict[str, set[str]]:
+    """The fields of a step of each operator."""
+    models = (model.get("properties", {}) for model in schema["$defs"].values())
+    return {fields["operator"]["const"]: set(fields) for fields in models if "operator" in fields}
+
+
 def _fields(
     node: dict[str, Any], definitions: dict[str, Any], path: str, within: tuple[str, ...]
 ) -> Iterator[str]:
@@ -59,10 +65,15 @@ def _fields(
         inner = f"{path}.{name}" if path else name
         yield inner
         yield from _fields(field, definitions, inner, within)
-    if isinstance(node.get("items"), dict):
-        yield from _fields(node["items"], definitions, f"{path}[]", within)
-    if isinstance(node.get("additionalProperties"), dict):
-        yield from _fields(node["additionalProperties"], definitions, f"{path}.*", within)
+    mapped = [node.get("additionalProperties"), *node.get("patternProperties", {}).values()]
+    for below, suffix in [(node.get("items"), "[]"), *((one, ".*") for one in mapped)]:
+        if isinstance(below, dict):
+            yield from _fields(below, definitions, path + suffix, within)
+
+
+def rows(page: str) -> set[str]:
+    """What stands in code quotes at the beginning of the rows of a page's tables."""
+    return set(re.findall(r"(?m)^\| `([^`]+)` \|", page))
 
 
 def sections(page: str) -> dict[str, str]:

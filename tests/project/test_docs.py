@@ -13,6 +13,8 @@ from pathlib import Path
 import documented
 import pytest
 
+from thalweg.pipelines.loader import parse
+from thalweg.pipelines.schema import Pipeline
 from thalweg.settings import ENV_PREFIX, Settings
 
 BIN = Path(sys.executable).parent
@@ -38,6 +40,30 @@ def test_every_setting_is_documented_and_no_other(docs: Path) -> None:
         or (word.startswith(concerns) and not word.endswith(".toml"))
     }
     assert told - names - variables == set(), "docs/settings.md tells of settings that do not exist"
+
+
+def test_every_field_of_a_pipeline_is_documented_and_no_other(docs: Path) -> None:
+    fields = set(documented.fields_of(Pipeline.model_json_schema()))
+    of_operators = {name for name in fields if name.startswith("steps[].")}
+    fields -= of_operators - {"steps[].operator", "steps[].name"}
+
+    told = documented.rows((docs / "pipelines.md").read_text())
+
+    assert fields - told == set(), "not in docs/pipelines.md"
+    assert told - fields == set(), "docs/pipelines.md tells of fields that do not exist"
+
+
+def test_every_operator_and_its_fields_are_documented_and_no_other(docs: Path) -> None:
+    sections = documented.sections((docs / "operators.md").read_text())
+    told = {name: documented.rows(text) for name, text in sections.items() if name != "Operators"}
+
+    assert told == documented.operators_of(Pipeline.model_json_schema())
+
+
+def test_the_example_of_a_pipeline_file_is_one(docs: Path) -> None:
+    example = re.search(r"(?ms)^```yaml\n(.+?)^```$", (docs / "pipelines.md").read_text())
+    assert example
+    assert parse(example[1], "docs/pipelines.md").name == "rivers"
 
 
 class Fetches(HTMLParser):

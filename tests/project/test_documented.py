@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import documented
 import pytest
 import tour
 import typer
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from typer.main import get_command
 
 
@@ -20,6 +20,7 @@ class Outer(BaseModel):
     maybe: Inner | None
     many: list[Inner]
     named: dict[str, Inner]
+    patterned: dict[Annotated[str, Field(pattern="^[a-z]+$")], Inner]
 
 
 def test_settings_are_named_through_the_models_in_them() -> None:
@@ -42,7 +43,20 @@ def test_fields_are_named_through_lists_maps_and_alternatives() -> None:
         "many[].size",
         "named",
         "named.*.size",
+        "patterned",
+        "patterned.*.size",
     }
+
+
+def test_operators_are_told_by_the_constant_that_chooses_the_step() -> None:
+    class Cut(BaseModel):
+        operator: Literal["cut"]
+        depth: int
+
+    class Steps(BaseModel):
+        steps: list[Cut]
+
+    assert documented.operators_of(Steps.model_json_schema()) == {"cut": {"operator", "depth"}}
 
 
 def test_a_model_within_itself_is_followed_once() -> None:
@@ -116,6 +130,10 @@ name: mine
 not a step
 ```
 """
+
+
+def test_rows_are_told_by_their_first_cell() -> None:
+    assert documented.rows("| field | default |\n|---|---|\n| `a.b` | `c` |\n") == {"a.b"}
 
 
 def test_the_tour_is_read_in_its_order() -> None:
