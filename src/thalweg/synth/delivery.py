@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
@@ -34,17 +35,21 @@ from thalweg.synth.flood import (
     NODATA,
     PERMANENT_WATER,
     SMALLEST_DEPTH,
+    Centimetres,
+    Ground,
     Region,
     build_region,
     depth_layer,
+    hazard_heights,
+    peril_heights,
     stage,
-    tile_heights,
-    tile_origin,
+    tile_ground,
 )
 from thalweg.synth.geotiff import encode_tile
 from thalweg.synth.layers import expected_answers, layers_of
 from thalweg.synth.presets import (
     DEFAULT_SEED,
+    EVERYTHING,
     VARIANTS,
     Hazard,
     Preset,
@@ -71,7 +76,7 @@ class Order:
     tile_size: int
     seed: int = DEFAULT_SEED
     variant: str = "region"
-    selection: Selection = Selection()
+    selection: Selection = EVERYTHING
 
     def __post_init__(self) -> None:
         check_tile_size(self.tile_size)
@@ -90,6 +95,11 @@ class Order:
         if expected_answers(part)["sources"] == 0:
             raise UsageError("the selection holds no file", hint="leave some of the options out")
         return part
+
+    @property
+    def files(self) -> int:
+        """How many files the delivery holds."""
+        return int(expected_answers(self.delivered)["sources"])
 
     def to_json(self) -> Record:
         """The order as JSON; equal orders make equal bytes."""
@@ -208,20 +218,24 @@ class _Job:
 
     def tile(self, tile: str) -> Iterator[Record]:
         """Makes a tile's files one after the other; what the manifest says of each."""
-        for hazard in self.preset.hazards:
-            if tile in hazard.tiles:
-                yield from self._hazard(tile, hazard)
+        ground = tile_ground(self.region.terrain, tile, self.order.tile_size)
+        hazards = [hazard for hazard in self.preset.hazards if tile in hazard.tiles]
+        for peril, group in itertools.groupby(hazards, lambda hazard: hazard.peril):
+            undefended = peril_heights(self.region, peril, ground)
+            for hazard in group:
+                heights = hazard_heights(self.region, hazard, ground, undefended)
+                yield from self._layers(tile, hazard, ground, heights)
 
-    def _hazard(self, tile: str, hazard: Hazard) -> Iterator[Record]:
-        size = self.order.tile_size
-        heights = tile_heights(self.region, hazard, tile, size)
+    def _layers(
+        self, tile: str, hazard: Hazard, ground: Ground, heights: Centimetres
+    ) -> Iterator[Record]:
         nodata = int(np.count_nonzero(heights == NODATA))
         water = int(np.count_nonzero(heights == PERMANENT_WATER))
         depth = np.empty_like(heights)
         for layer in layers_of(self.preset, hazard):
             level = stage(self.region, hazard, layer.return_period, layer.year, layer.scenario)
             statistics = depth_layer(heights, hazard, level, depth)
-            content = encode_tile(depth, *tile_origin(tile, size))
+            content = encode_tile(depth, ground.west, ground.north)
             path = layer.path(self.variant, self.preset.region, tile)
             _write_if_other(self.out / path, content)
             yield {
@@ -230,7 +244,7 @@ class _Job:
                 "tile": tile,
                 "size": len(content),
                 "sha256": hashlib.sha256(content).hexdigest(),
-                "valid": size * size - nodata - water,
+                "valid": heights.size - nodata - water,
                 "nodata": nodata,
                 "permanent_water": water,
                 **statistics._asdict(),

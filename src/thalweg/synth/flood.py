@@ -77,6 +77,20 @@ class Region:
     curves: dict[str, StageCurve]
 
 
+class Ground(NamedTuple):
+    """A tile's pixels: where they lie, nodes to the nearest river's bank, and two masks.
+
+    `west` and `north` (degrees) are the edges of the tile's pixels, half a pixel off its name.
+    """
+
+    west: float
+    north: float
+    window: Window
+    river: Grid
+    water: NDArray[np.bool_]
+    land: NDArray[np.bool_]
+
+
 class Statistics(NamedTuple):
     """Counts of pixels, and depths in centimetres over the wet ones."""
 
@@ -113,16 +127,32 @@ def stage(
     return round(height * curve.scale) + SMALLEST_DEPTH
 
 
-def tile_heights(region: Region, hazard: Hazard, tile: str, size: int) -> Centimetres:
-    """(size, size) centimetres above the water's way, or `NODATA` or `PERMANENT_WATER`."""
+def tile_ground(terrain: Terrain, tile: str, size: int) -> Ground:
+    """What every hazard of a tile has in common, at `size` pixels a degree."""
     west, north = tile_origin(tile, size)
-    heights, water, land = _heights(region.terrain, hazard.peril, west, north, size)
-    heights *= np.float32(region.curves[hazard.peril].scale)
-    if hazard.defended:
-        _defend(heights, west, north, PERILS[hazard.peril].defence, region.terrain.seed)
+    window = tile_window(terrain, west, north, size)
+    land = bilinear(terrain.shore, window) > 0
+    river = bank_distance(terrain.rivers, window)
+    water = land & ((river < 0) | (bilinear(terrain.lake, window) > terrain.lake_level))
+    return Ground(west, north, window, river, water, land)
+
+
+def peril_heights(region: Region, peril: str, ground: Ground) -> Grid:
+    """(size, size) centimetres above the water's way, without defences."""
+    heights = _heights(region.terrain, peril, ground)
+    heights *= np.float32(region.curves[peril].scale)
+    return heights
+
+
+def hazard_heights(region: Region, hazard: Hazard, ground: Ground, heights: Grid) -> Centimetres:
+    """The peril's heights with the hazard's defences, or `NODATA` or `PERMANENT_WATER`."""
+    defence = PERILS[hazard.peril].defence
+    if hazard.defended and defence:
+        heights = heights.copy()
+        _defend(heights, ground.west, ground.north, defence, region.terrain.seed)
     out = np.clip(np.rint(heights), -32000, 32000).astype(np.int16)
-    out[water] = PERMANENT_WATER
-    out[~land] = NODATA
+    out[ground.water] = PERMANENT_WATER
+    out[~ground.land] = NODATA
     return out
 
 
@@ -169,9 +199,8 @@ def _stage_curve(terrain: Terrain, peril: str, tiles: list[str]) -> StageCurve:
     """Quantiles of the undefended height over the land, and the scale of its depths."""
     samples = []
     for tile in tiles:
-        west, north = tile_origin(tile, CALIBRATION_SIZE)
-        heights, water, land = _heights(terrain, peril, west, north, CALIBRATION_SIZE)
-        samples.append(heights[land & ~water])
+        ground = tile_ground(terrain, tile, CALIBRATION_SIZE)
+        samples.append(_heights(terrain, peril, ground)[ground.land & ~ground.water])
     ordered = np.sort(np.concatenate(samples))
     declared = PERILS[peril]
     shares = declared.wet_share * np.geomspace(0.1, 3.0, CURVE_SHARES)
@@ -182,22 +211,17 @@ def _stage_curve(terrain: Terrain, peril: str, tiles: list[str]) -> StageCurve:
     return StageCurve(tuple(shares.tolist()), tuple(heights_at.tolist()), scale)
 
 
-def _heights(
-    terrain: Terrain, peril: str, west: float, north: float, size: int
-) -> tuple[Grid, NDArray[np.bool_], NDArray[np.bool_]]:
-    """(metres above the water's way, permanent water, land), each (size, size)."""
-    window = tile_window(terrain, west, north, size)
-    heights = bilinear(terrain.shore, window)
-    land = heights > 0
-    river = bank_distance(terrain.rivers, window)
-    water = (river < 0) | (bilinear(terrain.lake, window) > terrain.lake_level)
-    if peril == "fluvial":
-        heights = _above_channels(terrain.rivers, window, river)
-    elif peril == "pluvial":
-        stream = bank_distance(terrain.streams, window)
-        heights = _above_channels(terrain.streams, window, stream)
-    _roughen(heights, west, north, *ROUGHNESS[peril], terrain.seed)
-    return heights, water & land, land
+def _heights(terrain: Terrain, peril: str, ground: Ground) -> Grid:
+    """Metres above the water's way."""
+    if peril == "coastal":
+        heights = bilinear(terrain.shore, ground.window)
+    elif peril == "fluvial":
+        heights = _above_channels(terrain.rivers, ground.window, ground.river)
+    else:
+        stream = bank_distance(terrain.streams, ground.window)
+        heights = _above_channels(terrain.streams, ground.window, stream)
+    _roughen(heights, ground.west, ground.north, *ROUGHNESS[peril], terrain.seed)
+    return heights
 
 
 def _above_channels(network: Network, window: Window, bank: Grid) -> Grid:

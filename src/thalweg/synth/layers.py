@@ -1,4 +1,4 @@
-"""Which layers a delivery holds, what their files are called, and what a pipeline must make of them."""
+"""Which layers a delivery holds, what their files are called, and what is to be made of them."""
 
 from __future__ import annotations
 

@@ -224,6 +224,9 @@ class Selection:
         )
 
 
+EVERYTHING = Selection()
+
+
 def _chosen[T](what: str, wanted: tuple[T, ...], held: tuple[T, ...]) -> tuple[T, ...]:
     for value in wanted:
         if value not in held:

@@ -1,0 +1,136 @@
+"""`thalweg synth`: make synthetic deliveries to try, test and measure the chain with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thalweg.errors import UsageError
+from thalweg.synth.presets import DEFAULT_SEED, PRESETS, VARIANTS, Selection
+
+if TYPE_CHECKING:
+    from thalweg.synth.delivery import Record
+
+app = typer.Typer(
+    name="synth", help="Make synthetic deliveries with known answers.", no_args_is_help=True
+)
+
+EXAMPLES = """
+Examples:
+
+  thalweg synth flood --preset rwanda --tile-size 400 --out demo/rwanda
+
+  thalweg synth flood --preset civ --tile-size 64 --out demo/civ --workers 4
+
+  thalweg synth flood --preset rwanda --tile-size 64 --out demo/part --tiles s02e029,s02e030 \
+--years 2020,2050 --return-periods 10,100
+
+The same command again goes on where it was broken off, and does nothing where all is made.
+"""
+
+
+@app.callback()
+def _group() -> None:
+    """Make synthetic deliveries with known answers."""
+
+
+@app.command(epilog=EXAMPLES)
+def flood(
+    preset: Annotated[str, typer.Option(help=f"The region: {', '.join(PRESETS)}.")],
+    tile_size: Annotated[
+        int, typer.Option(help="Pixels along a one-degree tile: a multiple of 16, up to 3600.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to: new, empty, or of this order.")],
+    seed: Annotated[int, typer.Option(help="Another seed is another landscape.")] = DEFAULT_SEED,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one for each processor by default.")
+    ] = None,
+    variant: Annotated[
+        str, typer.Option(help=f"How files are named: {', '.join(VARIANTS)}.")
+    ] = "region",
+    tiles: Annotated[str, typer.Option(help="Only these tiles, separated by commas.")] = "",
+    hazards: Annotated[str, typer.Option(help="Only these hazards, e.g. PLUVIAL_DEFENDED.")] = "",
+    years: Annotated[str, typer.Option(help="Only these years.")] = "",
+    scenarios: Annotated[str, typer.Option(help="Only these scenarios, e.g. SSP2_4.5.")] = "",
+    return_periods: Annotated[str, typer.Option(help="Only these return periods, in years.")] = "",
+) -> None:
+    """Make a delivery of flood depth rasters over fractal terrain with drainage.
+
+    Real names, folders, types and special values; depths that deepen with return period, year and
+    scenario. `manifest.json` tells counts and sums of every file, and what a pipeline must make.
+    """
+    selection = Selection(
+        _words(tiles),
+        _words(hazards),
+        _numbers("--years", years),
+        _words(scenarios),
+        _numbers("--return-periods", return_periods),
+    )
+    from thalweg.synth.delivery import Order, deliver
+
+    order = Order(preset, tile_size, seed, variant, selection)
+    with _progress(order.files) as advance:
+        manifest = deliver(order, out, workers=workers or _processors(), progress=advance)
+    _report(manifest, out)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.replace(",", " ").split())
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    words = _words(text)
+    for word in words:
+        if not word.isdecimal():
+            raise UsageError(f"{option}: '{word}' is not a whole number")
+    return tuple(map(int, words))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("[bold]synth[/]"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("files", total=total, rate="making the landscape")
+
+        def advance(done: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, rate=f"{speed:.0f} files/s" if speed else "")
+
+        yield advance
+
+
+def _report(manifest: Record, out: Path) -> None:
+    expected, totals = manifest["expected"], manifest["totals"]
+    merged = expected["merged"]["4"]
+    typer.echo(f"{expected['sources']:,} files, {totals['size'] / 1e6:,.1f} MB in {out}")
+    typer.echo(
+        f"A pipeline must make {expected['stacked']:,} stacked and {merged:,} merged rasters of "
+        f"them (4-degree grid); {out / 'manifest.json'} tells the rest."
+    )
