@@ -1,0 +1,164 @@
+"""Overviews: coarser levels that never mix a measurement with what is none."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from thalweg.domain.pixels import PixelRules
+from thalweg.raster.codec import Pixels, checked_dtype
+from thalweg.raster.runs import uniform
+
+
+class Resampling(StrEnum):
+    """What a cell of an overview tells of the valid pixels under it."""
+
+    MEAN = "mean"
+    NEAREST = "nearest"
+    MAX = "max"
+
+
+_MEAN, _NEAREST, _MAX = range(3)
+# Cells that are looked at together, to see whether one value fills them all.
+_STRETCH = 16
+_CODES = {Resampling.MEAN: _MEAN, Resampling.NEAREST: _NEAREST, Resampling.MAX: _MAX}
+
+
+class Reducer:
+    """Makes each level of an overview from the one before it.
+
+    A cell covers `factor` x `factor` pixels, fewer at the right and lower edge. `mean` and `max`
+    are of its valid pixels alone, the mean of integers rounded half up; a cell without a valid
+    pixel takes the most frequent of the kept special values in it, the one declared first of
+    equals, and nodata where there is none. `nearest` is the cell's middle pixel (the upper left of
+    four), whatever it holds.
+    """
+
+    def __init__(self, rules: PixelRules, factor: int, resampling: Resampling) -> None:
+        dtype = checked_dtype(rules.dtype)
+        self.factor = factor
+        self._nodata = np.array(rules.nodata).astype(dtype)[()]
+        self._special = np.array([s.value for s in rules.kept_special()]).astype(dtype)
+        self._tallies = np.zeros(self._special.size, np.int64)
+        self._zero = np.int64(0) if dtype.kind in "iu" else np.float64(0)
+        self._mode = _CODES[resampling]
+
+    def reduce(self, pixels: Pixels, out: Pixels) -> None:
+        """Fill `out`, of shape ceil(pixels.shape / factor), from `pixels`."""
+        _reduce(
+            pixels,
+            pixels.view(f"u{pixels.itemsize}"),
+            out,
+            self.factor,
+            self._nodata,
+            self._special,
+            self._tallies,
+            self._zero,
+            self._mode,
+        )
+
+
+def _mean(total: Any, count: Any) -> Any:
+    """The mean, rounded half up where it is of integers."""
+    raise NotImplementedError
+
+
+@overload(_mean, inline="always", strict=False)
+def _mean_of(total: Any, count: Any) -> Any:  # noqa: ARG001
+    if isinstance(total, types.Integer):
+        return lambda total, count: (2 * total + count) // (2 * count)
+    return lambda total, count: total / count
+
+
+@numba.njit(nogil=True, cache=True)
+def _reduce(
+    pixels: Any,
+    bits: Any,
+    out: Any,
+    factor: int,
+    nodata: Any,
+    special: Any,
+    tallies: Any,
+    zero: Any,
+    mode: int,
+) -> None:
+    height, width = pixels.shape
+    for row in range(out.shape[0]):
+        top = row * factor
+        bottom = min(top + factor, height)
+        col = 0
+        while col < out.shape[1]:
+            left = col * factor
+            first = bits[top, left]
+            stop = min(left + _STRETCH * factor, width)
+            alike = True
+            for y in range(top, bottom):
+                alike = alike and uniform(bits[y, left:stop], first)
+            end = min(col + _STRETCH, out.shape[1])
+            if alike:
+                out[row, col:end] = pixels[top, left]
+            else:
+                for cell in range(col, end):
+                    left = cell * factor
+                    right = min(left + factor, width)
+                    if mode == _NEAREST:
+                        out[row, cell] = pixels[(top + bottom - 1) // 2, (left + right - 1) // 2]
+                    else:
+                        out[row, cell] = _cell(
+                            pixels, top, bottom, left, right, nodata, special, tallies, zero, mode
+                        )
+            col = end
+
+
+@numba.njit(nogil=True, cache=True)
+def _cell(
+    pixels: Any,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    nodata: Any,
+    special: Any,
+    tallies: Any,
+    zero: Any,
+    mode: int,
+) -> Any:
+    total = zero
+    count = 0
+    highest = pixels[top, left]
+    tallies[:] = 0
+    nodata_is_nan = nodata != nodata
+    for row in range(top, bottom):
+        for col in range(left, right):
+            value = pixels[row, col]
+            if value == nodata or (nodata_is_nan and value != value):
+                continue
+            kind = -1
+            for index in range(special.size):
+                if value == special[index]:
+                    kind = index
+            if kind >= 0:
+                tallies[kind] += 1
+                continue
+            highest = value if count == 0 else max(highest, value)
+            total += value
+            count += 1
+    if count == 0:
+        return _most_frequent(special, tallies, nodata)
+    return highest if mode == _MAX else _mean(total, count)
+
+
+@numba.njit(nogil=True, cache=True)
+def _most_frequent(special: Any, tallies: Any, otherwise: Any) -> Any:
+    chosen = otherwise
+    most = 0
+    for index in range(special.size):
+        if tallies[index] > most:
+            most = tallies[index]
+            chosen = special[index]
+    return chosen

@@ -1,0 +1,75 @@
+"""Opening rasters: by allowed drivers only, alone, and with errors that name the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import rasterio
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window
+
+from thalweg.errors import UnreadableRaster
+from thalweg.raster.codec import Pixels
+
+DRIVERS = ("GTiff",)
+
+
+def environment(threads: int = 1) -> rasterio.Env:
+    """GDAL's settings for a worker: a small cache, no files beside the one that is named."""
+    return rasterio.Env(
+        GDAL_CACHEMAX=64 << 20,
+        GDAL_NUM_THREADS=str(threads),
+        GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
+        GDAL_PAM_ENABLED="NO",
+    )
+
+
+@contextmanager
+def opened(
+    path: str, *, where: str, drivers: Sequence[str] = DRIVERS, **options: Any
+) -> Iterator[rasterio.DatasetReader]:
+    """An open raster; what GDAL cannot open or decode becomes `UnreadableRaster`."""
+    with unreadable(where):
+        dataset = _open_by_first(path, drivers, options)
+    with dataset:
+        yield dataset
+
+
+@contextmanager
+def unreadable(where: str) -> Iterator[None]:
+    """Turn GDAL's refusals into `UnreadableRaster` of that file."""
+    try:
+        yield
+    except RasterioError as error:
+        raise UnreadableRaster(
+            f"the file cannot be read: {_cause(error)}",
+            where=where,
+            hint="it may be cut short or damaged: fetch it again, or leave it out",
+        ) from error
+
+
+def read_rows(
+    dataset: rasterio.DatasetReader, band: int, first: int, rows: Pixels, *, where: str
+) -> None:
+    """Fill `rows`, contiguous and as wide as the raster, from row `first` of a band from 1."""
+    with unreadable(where):
+        dataset.read(band, window=Window(0, first, rows.shape[1], rows.shape[0]), out=rows)
+
+
+def _open_by_first(
+    path: str, drivers: Sequence[str], options: dict[str, Any]
+) -> rasterio.DatasetReader:
+    *others, last = drivers
+    for driver in others:
+        with suppress(RasterioIOError):
+            return rasterio.open(path, driver=driver, **options)
+    return rasterio.open(path, driver=last, **options)
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost message: rasterio's own only says to look further."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error)
