@@ -40,7 +40,8 @@ RESAMPLING_TAG = "OVERVIEW_RESAMPLING"
 _COPY_BYTES = 4 << 20
 # A block stands between its size, and its last four bytes once more.
 _LEADER = struct.Struct("<I")
-FRAME_BYTES = 8
+LEADER_BYTES = 4
+_FRAME_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Level:
         self.size = np.zeros(shape, np.int64)
 
     def frame_sizes(self) -> Counts:
-        return np.where(self.size > 0, self.size + FRAME_BYTES, 0)
+        return np.where(self.size > 0, self.size + _FRAME_BYTES, 0)
 
 
 def levels_of(header: Header) -> list[Level]:
@@ -100,7 +101,7 @@ class Spool:
         """Append a block in its frame; the position of the frame."""
         position = self._end
         self.file.write(_LEADER.pack(len(block)) + block + block[-4:])
-        self._end += len(block) + FRAME_BYTES
+        self._end += len(block) + _FRAME_BYTES
         return position
 
     def __enter__(self) -> Spool:
@@ -219,7 +220,7 @@ def _offsets(levels: Sequence[Level], start: int) -> list[Counts]:
     for level in reversed(levels):
         frames = level.frame_sizes()
         ends = start + np.cumsum(frames).reshape(frames.shape)
-        found.append(np.where(level.size > 0, ends - frames + _LEADER.size, 0))
+        found.append(np.where(level.size > 0, ends - frames + LEADER_BYTES, 0))
         start = int(ends.flat[-1])
     return found[::-1]
 
