@@ -103,6 +103,10 @@ class DbosEngine(RecordedRuns):
                 raise self._fault
             time.sleep(interval)
 
+    def workers(self) -> list[int]:
+        """The process ids of the living workers."""
+        return self._pool.processes()
+
     def close(self) -> None:
         """Leave what is unfinished to the next engine, and end all workers."""
         if self._closing.is_set():
