@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import rasterio
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from thalweg.errors import UnreadableRaster
@@ -62,10 +63,13 @@ def _open_by_first(
     path: str, drivers: Sequence[str], options: dict[str, Any]
 ) -> rasterio.DatasetReader:
     *others, last = drivers
-    for driver in others:
-        with suppress(RasterioIOError):
-            return rasterio.open(path, driver=driver, **options)
-    return rasterio.open(path, driver=last, **options)
+    with warnings.catch_warnings():
+        # `grid_of` refuses such a file, by name.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for driver in others:
+            with suppress(RasterioIOError):
+                return rasterio.open(path, driver=driver, **options)
+        return rasterio.open(path, driver=last, **options)
 
 
 def _cause(error: BaseException) -> str:

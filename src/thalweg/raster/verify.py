@@ -1,0 +1,145 @@
+"""Verification: is a file what was made, and is it a COG?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import xxhash
+from rio_cogeo.cogeo import cog_validate
+
+from thalweg.errors import RasterError, VerificationFailed
+from thalweg.raster.codec import Pixels
+from thalweg.raster.grid import TOLERANCE, Grid, grid_of
+from thalweg.raster.layout import Layout
+from thalweg.raster.made import Made, Window
+from thalweg.raster.pyramid import strip_rows
+from thalweg.raster.reading import environment, opened, read_rows
+from thalweg.raster.structure import structure_faults
+
+
+def verify(path: Path, made: Made, *, threads: int = 1) -> None:
+    """Raise `VerificationFailed`, with every disagreement, unless the file is what was made.
+
+    The layout is checked by rio-cogeo without a warning and, where it is canonical, block by block;
+    then the grid, type, nodata and band metadata; then the checksum of every band and window, as
+    decoded by GDAL, which had no part in encoding them. Memory does not grow with the file.
+    """
+    where = str(path)
+    try:
+        with environment(threads):
+            faults = [*_layout_faults(path, made)]
+            with opened(where, where=where) as dataset:
+                metadata = [*_metadata_faults(dataset, made)]
+                faults += metadata
+                # Pixels of another shape or type have no checksum to compare.
+                if not metadata:
+                    faults += _pixel_faults(dataset, made, where)
+            faults += _overview_faults(path, made)
+    except RasterError as error:
+        raise VerificationFailed(error.message, where=where) from error
+    if faults:
+        raise VerificationFailed("; ".join(faults), where=where, hint="make it once more")
+
+
+def _layout_faults(path: Path, made: Made) -> Iterator[str]:
+    _, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
+    yield from (str(fault) for fault in [*errors, *warnings])
+    if made.layout is Layout.CANONICAL:
+        yield from structure_faults(path)
+
+
+def _metadata_faults(dataset: rasterio.DatasetReader, made: Made) -> Iterator[str]:
+    grid, layout = made.grid, made.layout
+    found = grid_of(dataset, where=str(dataset.name))
+    shapes = layout.shapes(grid.width, grid.height)
+    # COG drivers may spell an origin with fewer digits than it was given in.
+    if not _same_place(found, grid):
+        yield f"its grid is {found}, not {grid}"
+    comparisons: dict[str, tuple[Any, Any]] = {
+        "band count": (dataset.count, len(made.bands)),
+        "types": (set(dataset.dtypes), {made.dtype}),
+        "block size": (set(dataset.block_shapes), {(layout.block, layout.block)}),
+        "overviews": (dataset.overviews(1), [layout.factor**n for n in range(1, len(shapes))]),
+        "descriptions": (dataset.descriptions, tuple(band.description for band in made.bands)),
+        "units": (set(dataset.units), {made.unit}),
+    }
+    for what, (has, wanted) in comparisons.items():
+        if has != wanted:
+            yield f"its {what}: {has}, not {wanted}"
+    if dataset.nodata is None or not np.array_equal(dataset.nodata, made.nodata, equal_nan=True):
+        yield f"its nodata is {dataset.nodata}, not {made.nodata}"
+    for index, band in zip(dataset.indexes, made.bands, strict=False):
+        has_tags = dataset.tags(index)
+        missing = [f"{key}={value}" for key, value in band.tags if has_tags.get(key) != value]
+        if missing:
+            yield f"band {index} lacks {', '.join(missing)}"
+
+
+def _same_place(found: Grid, wanted: Grid) -> bool:
+    if found.shape != wanted.shape or found.crs != wanted.crs:
+        return False
+    x, y = wanted.pixel_size
+    reach = TOLERANCE * min(x, y) / max(wanted.shape)
+    return bool(np.allclose(found.transform, wanted.transform, rtol=1e-12, atol=reach))
+
+
+def _pixel_faults(dataset: rasterio.DatasetReader, made: Made, where: str) -> Iterator[str]:
+    covered = sum(window.width * window.height for window in made.windows)
+    sparse = covered < made.grid.width * made.grid.height
+    for index in range(len(made.bands)):
+        hashes = [xxhash.xxh3_128() for _ in made.windows]
+        for first, rows in _strips(dataset, index + 1, where):
+            for window, checksum in zip(made.windows, hashes, strict=True):
+                part = _part(window, first, rows)
+                checksum.update(np.ascontiguousarray(part))
+                if sparse:
+                    part[:] = made.nodata
+            if sparse and not _is_all(rows, made.nodata):
+                yield f"band {index + 1} holds pixels where no tile lies"
+        for window, checksum in zip(made.windows, hashes, strict=True):
+            if checksum.hexdigest() != window.checksums[index]:
+                yield (
+                    f"the pixels of band {index + 1} at row {window.row}, column {window.col} "
+                    "are not those that were written"
+                )
+
+
+def _overview_faults(path: Path, made: Made) -> Iterator[str]:
+    """Decode every block of every overview: GDAL raises where one is damaged."""
+    shapes = made.layout.shapes(made.grid.width, made.grid.height)[1:]
+    for index, (width, height) in enumerate(shapes):
+        with opened(str(path), where=str(path), overview_level=index) as dataset:
+            if (dataset.width, dataset.height) != (width, height):
+                yield f"overview {index} is {dataset.width} x {dataset.height}"
+            for band in dataset.indexes:
+                for _ in _strips(dataset, band, str(path)):
+                    pass
+
+
+def _strips(dataset: rasterio.DatasetReader, band: int, where: str) -> Iterator[tuple[int, Pixels]]:
+    """The first row and the pixels of each strip; the array is filled anew by the next."""
+    dtype = np.dtype(dataset.dtypes[0])
+    block = dataset.block_shapes[0][0]
+    step = min(strip_rows(dataset.width, dtype.itemsize, block), dataset.height)
+    strip: Pixels = np.empty((step, dataset.width), dtype)
+    for first in range(0, dataset.height, step):
+        rows = strip[: dataset.height - first]
+        read_rows(dataset, band, first, rows, where=where)
+        yield first, rows
+
+
+def _part(window: Window, first: int, rows: Pixels) -> Pixels:
+    """What the strip that begins at row `first` has of a window; no rows where they do not meet."""
+    top = min(max(window.row - first, 0), len(rows))
+    bottom = min(max(window.row + window.height - first, 0), len(rows))
+    return rows[top:bottom, window.col : window.col + window.width]
+
+
+def _is_all(pixels: Pixels, value: float) -> bool:
+    if value != value:
+        return bool(np.isnan(pixels).all())
+    return bool((pixels == value).all())
