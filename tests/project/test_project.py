@@ -70,19 +70,6 @@ def test_no_name_in_the_code_is_a_datasets(root: Path) -> None:
     assert found == []
 
 
-def test_packages_import_nothing_by_themselves(root: Path) -> None:
-    """A bare `thalweg --help` must not pay for what it does not use."""
-    importing = [
-        str(module.relative_to(root))
-        for module in modules(root)
-        if module.name == "__init__.py"
-        for node in ast.walk(ast.parse(module.read_text()))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and getattr(node, "module", "") != "__future__"
-    ]
-    assert importing == []
-
-
 @pytest.mark.parametrize("name", ["bootstrap", "check", "demo", "python", "test"])
 def test_scripts_can_be_called_and_say_what_they_do(root: Path, name: str) -> None:
     script = root / "script" / name
