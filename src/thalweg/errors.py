@@ -266,6 +266,10 @@ class InvalidItem(CatalogError):
     """An item does not follow the STAC specification."""
 
 
+class ExportRefused(CatalogError):
+    """The folder holds something else than an exported catalogue."""
+
+
 # Jobs ------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from rasterio._err import CPLE_BaseError  # rasterio.errors has no name for GDAL's own errors
 from rasterio.crs import CRS
 from rasterio.warp import transform as reproject
 
@@ -63,15 +64,23 @@ def _outline(grid: Grid, where: str) -> Ring:
     a, b, c, d, e, f = grid.transform
     xs = [a * col + b * row + c for col, row in [*pixels, (0, 0)]]
     ys = [d * col + e * row + f for col, row in [*pixels, (0, 0)]]
-    if crs != _WGS84:
+    if crs == _WGS84:
+        return list(zip(xs, ys, strict=True))
+    try:
         xs, ys = reproject(crs, _WGS84, xs, ys)
+    except CPLE_BaseError as error:
+        raise _off_the_globe(grid, where) from error
     if not all(map(math.isfinite, [*xs, *ys])):
-        raise WrongCrs(
-            f"the grid reaches beyond where {grid.crs[:40]} has coordinates",
-            hint="is this the CRS of the file, and is its origin right?",
-            where=where,
-        )
+        raise _off_the_globe(grid, where)
     return list(zip(xs, ys, strict=True))
+
+
+def _off_the_globe(grid: Grid, where: str) -> WrongCrs:
+    return WrongCrs(
+        f"the grid reaches beyond where {grid.crs[:40]} has coordinates",
+        hint="is this the CRS of the file, and is its origin right?",
+        where=where,
+    )
 
 
 def _unwrapped(ring: Ring) -> Ring:
@@ -98,7 +107,7 @@ def _without_overhang(ring: Ring, grid: Grid) -> Ring:
     west, east = min(x for x, _ in ring), max(x for x, _ in ring)
     low = -180.0 if -180 - pixel <= west else -math.inf
     high = 180.0 if east <= 180 + pixel else math.inf
-    return [(min(max(x, low), high), y) for x, y in ring]
+    return [(min(max(x, low), high), min(max(y, -90.0), 90.0)) for x, y in ring]
 
 
 def _clipped(ring: Ring, meridian: float, *, keep: int) -> Ring:
