@@ -20,6 +20,8 @@ app = typer.Typer(
     name="synth", help="Make synthetic deliveries with known answers.", no_args_is_help=True
 )
 
+FILES_WORTH_A_PROCESS = 500
+
 EXAMPLES = """
 Examples:
 
@@ -48,7 +50,7 @@ def flood(
     out: Annotated[Path, typer.Option(help="Folder to write to: new, empty, or of this order.")],
     seed: Annotated[int, typer.Option(help="Another seed is another landscape.")] = DEFAULT_SEED,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one for each processor by default.")
+        int | None, typer.Option(min=1, help="Processes; by default one for each processor.")
     ] = None,
     variant: Annotated[
         str, typer.Option(help=f"How files are named: {', '.join(VARIANTS)}.")
@@ -75,7 +77,7 @@ def flood(
 
     order = Order(preset, tile_size, seed, variant, selection)
     with _progress(order.files) as advance:
-        manifest = deliver(order, out, workers=workers or _processors(), progress=advance)
+        manifest = deliver(order, out, workers=workers or _processes(order.files), progress=advance)
     _report(manifest, out)
 
 
@@ -91,8 +93,11 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _processes(files: int) -> int:
+    """One for each processor, but none that would have less to do than it takes to start."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    processors = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(processors, 1 + files // FILES_WORTH_A_PROCESS)
 
 
 @contextmanager

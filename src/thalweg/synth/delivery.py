@@ -143,9 +143,17 @@ def deliver(
 
 def write_aside(path: Path, content: bytes) -> None:
     """Writes a whole file or nothing: under a temporary name beside it, then renamed."""
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(content)
-    aside.replace(path)
+    aside = _aside(path)
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
 
 
 @contextmanager
@@ -170,10 +178,10 @@ def _claim(order: Order, out: Path) -> Record | None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (MANIFEST, UNFINISHED):
         if (out / name).exists():
-            held: Record = json.loads((out / name).read_bytes())
-            _check_same(order, held.get("order"), out)
+            held = _read_record(out / name)
+            _check_same(order, held["order"], out)
             return held if name == MANIFEST else None
-    if any(out.iterdir()):
+    if any(path != _aside(out / UNFINISHED) for path in out.iterdir()):
         raise DeliveryExists(
             "the folder is not empty and holds no synthetic delivery",
             where=str(out),
@@ -183,9 +191,22 @@ def _claim(order: Order, out: Path) -> Record | None:
     return None
 
 
-def _check_same(order: Order, held: Record | None, out: Path) -> None:
+def _read_record(path: Path) -> Record:
+    try:
+        held = json.loads(path.read_bytes())
+    except ValueError:
+        held = None
+    if not isinstance(held, dict) or "order" not in held:
+        raise DeliveryExists(
+            "the file is not the manifest of a synthetic delivery",
+            where=str(path),
+            hint="choose an empty folder with --out",
+        )
+    return held
+
+
+def _check_same(order: Order, held: Record, out: Path) -> None:
     wanted = order.to_json()
-    held = held or {}
     differing = [key for key in wanted if held.get(key) != wanted[key]]
     if differing:
         told = ", ".join(f"{key} {held.get(key)}, not {wanted[key]}" for key in differing)

@@ -25,6 +25,7 @@ CELL = 1 / 240  # degrees between nodes
 MARGIN = 0.25  # degrees around the tiles, so that rivers do not begin at their edge
 
 RELIEF = 900.0  # metres between typical high and low ground
+COAST = 11.0  # nodes between its bays and headlands
 RISE_INLAND = 1.5  # metres a node, away from the sea
 LEAST_FALL = 0.6  # metres a node: even a plain drains, so that its rivers have a course
 LAKE_SHARE = 0.012
@@ -40,7 +41,7 @@ Grid = NDArray[np.float32]
 class Network(NamedTuple):
     """Channels of at least some catchment area.
 
-    `hand`: metres above the nearest channel, by node. `links`: (n, 5) of row, column (from), row,
+    `hand`: metres above the nearest channel, by node. `links`: (5, n) of row, column (from), row,
     column (to), half the channel's width; all in nodes.
     """
 
@@ -80,6 +81,7 @@ def build_terrain(preset: Preset, seed: int) -> Terrain:
     rows = round((north - min(lat for _, lat in corners) + MARGIN) / CELL)
     cols = round((max(lon for lon, _ in corners) + 1 + MARGIN - west) / CELL)
     shore = _signed_distance(_land(preset, west, north, rows, cols))
+    _indent(shore, west, north, seed)
     ground = _ground(west, north, shore, seed)
     level, order, drains_to = _priority_flood(ground, shore, seed)
     area = _catchment_area(order, drains_to)
@@ -117,13 +119,11 @@ def bilinear(grid: Grid, window: Window) -> Grid:
 def bank_distance(network: Network, window: Window) -> Grid:
     """Nodes from each pixel to the nearest channel's bank, at most `REACH`; negative within."""
     out = np.full_like(window.row, REACH)
-    top, left = window.row.min() - REACH, window.col.min() - REACH
-    bottom, right = window.row.max() + REACH, window.col.max() + REACH
-    rows, cols = network.links[:, 0:3:2], network.links[:, 1:4:2]
-    width = network.links[:, 4]
-    near = (rows.max(1) + width > top) & (rows.min(1) - width < bottom)
-    near &= (cols.max(1) + width > left) & (cols.min(1) - width < right)
-    _draw_channels(network.links[near], window.row, window.col, out)
+    row, col, width = network.links[0], network.links[1], network.links[4]
+    slack = REACH + np.sqrt(2) + width.max(initial=0)
+    near = (row > window.row.min() - slack) & (row < window.row.max() + slack)
+    near &= (col > window.col.min() - slack) & (col < window.col.max() + slack)
+    _draw_channels(network.links[:, near], window.row, window.col, out)
     return out
 
 
@@ -156,9 +156,18 @@ def _network(
     width = 0.05 * np.maximum(area[start] / navigable, 0) ** 0.4
     width[area[start] < navigable] = 0
     cols = level.shape[1]
-    links = np.stack([start // cols, start % cols, end // cols, end % cols, width], 1)
+    links = np.stack([start // cols, start % cols, end // cols, end % cols, width])
     hand = _height_above_drainage(level.ravel(), order, drains_to, channel)
     return Network(hand.reshape(level.shape), links.astype(np.float32))
+
+
+@kernel
+def _indent(shore: Grid, west: float, north: float, seed: int) -> None:
+    """Gives a straight edge of the land its bays and headlands."""
+    for row in range(shore.shape[0]):
+        for col in range(shore.shape[1]):
+            x, y = west + col * CELL, north - row * CELL
+            shore[row, col] += COAST * fractal_noise(x * 5.0, y * 5.0, seed + 31, 5, 0.5)
 
 
 @kernel
@@ -301,8 +310,8 @@ def _draw_channels(links: NDArray[np.float32], row: Grid, col: Grid, out: Grid) 
     """Lowers `out` to the distance from each link's bank, around that link."""
     size = out.shape[0]
     pixels = size * CELL
-    for link in range(links.shape[0]):
-        r0, c0, r1, c1, width = links[link]
+    for link in range(links.shape[1]):
+        r0, c0, r1, c1, width = links[:, link]
         # A pixel lies at most two displacements from where the first one's place would put it.
         slack = REACH + width + 2 * FARTHEST
         top = max(0, int((min(r0, r1) - row[0, 0] - slack) * pixels))
