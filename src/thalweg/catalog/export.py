@@ -9,7 +9,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -71,29 +71,32 @@ def export_geoparquet(catalog: Catalog, folder: Path) -> list[Path]:
     GeoParquet 1.1 in the layout of stac-geoparquet, with the collection's document in the file's
     metadata. A collection's items must fit in memory.
     """
-    import pyarrow as pa
-    from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
-
     folder = folder.absolute()
     written = []
     for collection in catalog.collections():
         items = list(catalog.items(collection["id"]))
-        if not items:
-            continue
-        path = folder / f"{_name(collection['id'])}.parquet"
-        with _written_aside(path) as aside:
-            table = pa.Table.from_batches(parse_stac_items_to_arrow(items))
-            to_parquet(
-                pa.RecordBatchReader.from_batches(
-                    table.schema, table.to_batches(max_chunksize=_ROWS_AT_ONCE)
-                ),
-                aside,
-                collections={collection["id"]: collection},
-                compression="zstd",
-            )
-            aside.replace(path)
-        written.append(path)
+        if items:
+            path = folder / f"{_name(collection['id'])}.parquet"
+            with _written_aside(path) as aside:
+                write_geoparquet(collection, items, aside)
+                aside.replace(path)
+            written.append(path)
     return written
+
+
+def write_geoparquet(collection: Document, items: Sequence[Document], path: Path) -> None:
+    """Write one collection's items, at least one, as `export_geoparquet` does."""
+    import pyarrow as pa  # these take seconds, and most of Thalweg needs neither
+    from stac_geoparquet.arrow import parse_stac_items_to_arrow, to_parquet
+
+    table = pa.Table.from_batches(parse_stac_items_to_arrow(items))
+    batches = table.to_batches(max_chunksize=_ROWS_AT_ONCE)
+    to_parquet(
+        pa.RecordBatchReader.from_batches(table.schema, batches),
+        path,
+        collections={collection["id"]: collection},
+        compression="zstd",
+    )
 
 
 def _is_export(folder: Path) -> bool:

@@ -13,17 +13,19 @@ from importlib.resources import files
 from typing import Any
 
 import pystac
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
-from pystac.errors import STACValidationError
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
+from referencing import Registry, Resource
 
 from thalweg.catalog.ledger import Document
+from thalweg.catalog.stac import STAC_VERSION
 from thalweg.errors import InvalidItem
 
-_KINDS = {
-    "Feature": pystac.STACObjectType.ITEM,
-    "Collection": pystac.STACObjectType.COLLECTION,
-    "Catalog": pystac.STACObjectType.CATALOG,
+_SPECIFICATION = f"https://schemas.stacspec.org/v{STAC_VERSION}"
+_CORE = {
+    "Feature": f"{_SPECIFICATION}/item-spec/json-schema/item.json",
+    "Collection": f"{_SPECIFICATION}/collection-spec/json-schema/collection.json",
 }
 
 
@@ -79,27 +81,38 @@ def _validate(document: Document, kind: str) -> list[str]:
             hint="is this another kind of STAC document?",
             where=name,
         )
-    validator = _validator()
-    validator.skipped = []
-    try:
-        validator.validate_core(document, _KINDS[kind], pystac.get_stac_version())
-        for extension in document.get("stac_extensions", []):
-            validator.validate_extension(
-                document, _KINDS[kind], pystac.get_stac_version(), extension
+    skipped = []
+    for schema in [_CORE[kind], *document.get("stac_extensions", [])]:
+        checker = _checker(schema)
+        if checker is None:
+            skipped.append(schema)
+        elif fault := best_match(checker.iter_errors(document)):
+            raise InvalidItem(
+                f"{fault.json_path}: {fault.message} (schema {schema})",
+                hint="correct the facts that it was built from",
+                where=name,
             )
-    except STACValidationError as error:
-        raise InvalidItem(
-            _explained(error), hint="correct the facts that it was built from", where=name
-        ) from error
-    return validator.skipped
-
-
-def _explained(error: STACValidationError) -> str:
-    deepest = best_match(error.source)
-    schema = str(error).partition("schema at ")[2].splitlines()[0]
-    return f"{deepest.json_path}: {deepest.message} (schema {schema})"
+    return skipped
 
 
 @cache
-def _validator() -> OfflineValidator:
-    return OfflineValidator()
+def _checker(schema: str) -> Any:
+    """A validator for the schema of that address, or None where it is not at hand.
+
+    pystac's own would be put together anew, references and all, for each document.
+    """
+    schemas = _schemas()
+    if schema not in schemas:
+        return None
+    return Draft7Validator(schemas[schema], registry=_registry())
+
+
+@cache
+def _registry() -> Registry[Any]:
+    known = [(address, Resource.from_contents(schema)) for address, schema in _schemas().items()]
+    return Registry[Any]().with_resources(known).crawl()
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    return OfflineValidator().schema_cache
