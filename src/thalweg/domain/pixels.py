@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,14 @@ class PixelRules:
         return PixelRules(
             self.dtype, self.unit, self.nodata, self.minimum, self.maximum, self.kept_special()
         )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        special = tuple(SpecialValue(**one) for one in document["special"])
+        return cls(**{**document, "special": special})
 
     def meanings(self) -> Iterable[tuple[float, str]]:
         """Each value that is no measurement, with its name; nodata first."""

@@ -38,7 +38,7 @@ from thalweg.jobs.status import RunStatus
 from thalweg.jobs.tasks import Document, RunRequest, StagePlan
 from thalweg.jobs.workers import WorkerPool
 
-RUN_POLL = 0.1
+RUN_POLL = 0.2
 TASK_POLL = 0.05
 STAGE_POLL = 0.1
 TAKEOVER_POLL = 2.0
@@ -182,7 +182,9 @@ class DbosEngine(RecordedRuns):
                 token = self._records.claim_task(run, stage, key)
                 if token is None:
                     return None
-                result: Document = self._pool.call(task.call, [task.payload], task.timeout)
+                result: Document = self._pool.call(
+                    task.call, [{**task.payload, "run": run}], task.timeout
+                )
                 return result
 
         result, error = None, None

@@ -41,6 +41,9 @@ class Engine(Runs, Protocol):
     ) -> RunStatus:
         """The run's last status, once it ended; `on_progress` is called every `interval` s."""
 
+    def workers(self) -> list[int]:
+        """The process ids of the living workers."""
+
     def close(self) -> None:
         """Leave what is unfinished to the next engine, and end all workers."""
 

@@ -17,8 +17,9 @@ class Task:
     """One piece of work, seconds long, run in a worker process and safe to repeat.
 
     `key` is unique in its stage and the same in every plan. `call` names a function as
-    `package.module:function`; it takes `payload` and returns a JSON object. `memory` is the most
-    it may need, in bytes; `timeout` is in seconds; `size` is its weight in the progress.
+    `package.module:function`; it takes `payload`, with the run's id added as `run`, and returns a
+    JSON object. `memory` is the most it may need, in bytes; `timeout` is in seconds; `size` is its
+    weight in the progress.
     """
 
     key: str

@@ -221,8 +221,8 @@ class StackStep(StepModel):
         description="`canonical`: ZSTD, 400-pixel blocks, merged by copying; "
         "`compatible`: DEFLATE, 512-pixel blocks, as GDAL's COG driver writes.",
     )
-    resampling: Literal["average", "nearest", "max"] = Field(
-        "average", description="How overviews are made from valid pixels."
+    resampling: Literal["mean", "nearest", "max"] = Field(
+        "mean", description="How overviews are made from valid pixels."
     )
     zone: str = Field("silver", description="The zone to publish to.")
 
@@ -237,8 +237,8 @@ class MosaicStep(StepModel):
     layout: Literal["canonical", "compatible"] = Field(
         "canonical", description="As for the stack; blocks are copied only in `canonical`."
     )
-    resampling: Literal["average", "nearest", "max"] = Field(
-        "average", description="How overviews are made from valid pixels."
+    resampling: Literal["mean", "nearest", "max"] = Field(
+        "mean", description="How overviews are made from valid pixels."
     )
     zone: str = Field("silver", description="The zone to publish to.")
 

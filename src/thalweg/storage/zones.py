@@ -109,6 +109,12 @@ class Zone:
         root = "/".join(part for part in (parts.netloc, parts.path.strip("/")) if part)
         return f"{_GDAL_PREFIX[parts.scheme]}{root}/{_checked(key)}"
 
+    def href(self, key: str) -> str:
+        """The address of the object for others: an absolute path, or a URL."""
+        if self._folder is not None:
+            return str(self._folder / _checked(key))
+        return f"{self.url.rstrip('/')}/{_checked(key)}"
+
     def gdal_environment(self) -> dict[str, str]:
         """GDAL options that make `gdal_path` reach the same place as this zone."""
         endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")
@@ -158,6 +164,19 @@ class Zone:
             target = self._folder / _checked(key)
             target.parent.mkdir(parents=True, exist_ok=True)
             written.replace(target)
+
+    @contextmanager
+    def local_copy(self, key: str) -> Iterator[Path]:
+        """The object as a file of this machine: itself in a local zone, else a passing copy."""
+        if self._folder is not None:
+            yield self._folder / _checked(key)
+            return
+        with self.staging() as area:
+            copy = area / "copy"
+            with self._named_errors(key), copy.open("wb") as file:
+                for chunk in obstore.get(self._store(), _checked(key)):
+                    file.write(chunk)
+            yield copy
 
     def _store(self) -> ObjectStore:
         if self._folder is None:

@@ -1,0 +1,18 @@
+"""The operators, one file each: what a step of a pipeline can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from thalweg.pipelines.operators.catalog import CatalogOperator
+from thalweg.pipelines.operators.inventory import Inventory
+from thalweg.pipelines.operators.mosaic import Mosaic
+from thalweg.pipelines.operators.stack import Stack
+from thalweg.pipelines.plan import Operator
+
+OPERATORS: Mapping[str, Operator] = {
+    "inventory": Inventory(),
+    "stack": Stack(),
+    "mosaic": Mosaic(),
+    "catalog": CatalogOperator(),
+}

@@ -1,0 +1,194 @@
+"""What is printed of plans, runs and matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from thalweg.jobs.status import RunStatus
+    from thalweg.pipelines.matrix import PipelineMatrix
+    from thalweg.pipelines.plan import StepPlan
+
+MOST_NAMED = 20
+PIPED_WIDTH = 160
+
+
+def console() -> Console:
+    """Standard output; wide where it is piped, so that no name is cut."""
+    out = Console(highlight=False, soft_wrap=True)
+    return out if out.is_terminal else Console(highlight=False, width=PIPED_WIDTH, soft_wrap=True)
+
+
+def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
+    """An empty table; the columns in `numbers` are aligned right."""
+    made = Table(box=None, header_style="bold", pad_edge=False)
+    right = set(numbers)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return made
+
+
+def print_named(lines: Sequence[str], out: Console, more: str = "") -> None:
+    """The lines of a list; with `more` the first ones, how many there are, and where they are."""
+    shown = lines[:MOST_NAMED] if more else lines
+    for line in shown:
+        out.print(f"  {line}", markup=False)
+    if len(lines) > len(shown):
+        out.print(f"  … and {len(lines) - len(shown)} more: {more}", markup=False)
+
+
+def print_run(status: RunStatus, workspace: Path) -> None:
+    """How a run ended: counts by step, what failed or is missing, where to look next."""
+    out = console()
+    _print_run(status, out, f"thalweg runs show {status.id} -w {workspace}")
+    for hint in _next_steps(status, workspace):
+        out.print(f"  {hint}", markup=False)
+
+
+def print_whole_run(status: RunStatus) -> None:
+    """A run as it stands, with everything that failed or is missing."""
+    out = console()
+    out.print(f"{status.id}: {status.name}, {status.state}", markup=False)
+    _print_run(status, out)
+
+
+def _print_run(status: RunStatus, out: Console, more: str = "") -> None:
+    counts = ("made", "done before", "failed", "missing")
+    summary = table("step", *counts, numbers=counts)
+    for stage in status.stages:
+        numbers = (stage.done, stage.already, stage.failed, stage.missing)
+        summary.add_row(stage.name, *(str(number) for number in numbers))
+    out.print()
+    out.print(summary)
+    lines = _shortfalls(status)
+    if lines:
+        out.print("\nNot made:")
+        print_named(lines, out, more)
+    out.print(f"\n{_verdict(status)}", markup=False)
+
+
+def _shortfalls(status: RunStatus) -> list[str]:
+    failures = [
+        f"{failure.label or failure.stage}: {_said(failure.error)}" for failure in status.failures
+    ]
+    missing = [
+        f"{stage} {lost.key}: {lost.reason}" + (f" ({lost.hint})" if lost.hint else "")
+        for stage, lost in status.missing
+    ]
+    return failures + missing
+
+
+def _said(error: dict[str, Any]) -> str:
+    where = f"{error['where']}: " if error["where"] else ""
+    hint = f" ({error['hint']})" if error["hint"] else ""
+    return f"{error['code']}: {where}{error['message']}{hint}"
+
+
+def _verdict(status: RunStatus) -> str:
+    made = sum(stage.done for stage in status.stages)
+    seconds = ""
+    if status.started and status.finished:
+        seconds = f" in {(status.finished - status.started).total_seconds():.1f} s"
+    if status.state == "succeeded":
+        return f"Succeeded{seconds}." if made else f"Nothing to do{seconds}: all is up to date."
+    if status.state == "partial":
+        return f"Partial{seconds}: what is named above is not made, the rest is."
+    return f"{status.state.capitalize()}{seconds}."
+
+
+def _next_steps(status: RunStatus, workspace: Path) -> list[str]:
+    steps = [
+        f"thalweg matrix {status.name} -w {workspace}      what is expected, made, missing",
+        f"thalweg catalog list -w {workspace}      what can be used now",
+    ]
+    if status.state in ("partial", "failed"):
+        steps.insert(0, f"thalweg run {status.name} … --retry      once the causes are mended")
+    return steps
+
+
+def plan_as_json(plans: Sequence[StepPlan]) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": plan.step.name,
+            "operator": plan.step.operator,
+            "already": plan.already,
+            "tasks": [{"key": task.key, "label": task.label} for task in plan.all_tasks()],
+            "keys": [planned.key for planned in plan.planned if planned.to_make],
+            "missing": [lost.to_json() for lost in plan.missing],
+        }
+        for plan in plans
+    ]
+
+
+def print_plan(plans: Sequence[StepPlan]) -> None:
+    """What a run would do."""
+    out = console()
+    counts = ("to do", "done before", "missing")
+    summary = table("step", *counts, "for example", numbers=counts)
+    for plan in plans:
+        tasks = list(plan.all_tasks())
+        example = next((one.key for one in plan.planned if one.to_make), "")
+        example = example or (tasks[0].label if tasks else "")
+        numbers = (len(tasks), plan.already, len(list(plan.missing)))
+        summary.add_row(plan.step.name, *(str(number) for number in numbers), example)
+    out.print(summary)
+    missing = [
+        f"{plan.step.name} {lost.key}: {lost.reason}" for plan in plans for lost in plan.missing
+    ]
+    if missing:
+        out.print("\nCannot be made:")
+        print_named(missing, out, "use --json to see all")
+    out.print("\nNothing was done: this is a dry run.")
+
+
+def print_matrix(found: PipelineMatrix) -> None:
+    """Rows of coordinates, a column a level; then what is missing and surplus, by name."""
+    out = console()
+    names = [level.name for level in found.matrix.levels]
+    catalogued = [level.name for level in found.matrix.levels if level.catalogued is not None]
+    columns = [*names, *(f"{name} items" for name in catalogued)]
+    rows = table("", *columns, numbers=columns)
+    for part, row in [*found.rows, (None, found.matrix)]:
+        cells = [
+            _share(len(level.present & level.expected), level.expected) for level in row.levels
+        ]
+        cells += [
+            _share(len(level.catalogued & level.expected), level.expected)
+            for level in row.levels
+            if level.catalogued is not None
+        ]
+        style = "" if row.complete else "red"
+        rows.add_row("all" if part is None else part.id, *cells, style=style)
+    out.print(rows)
+    _print_shortfalls(found, out)
+
+
+def _share(present: int, expected: frozenset[Any]) -> str:
+    return f"{present}/{len(expected)}" if expected else "-"
+
+
+def _print_shortfalls(found: PipelineMatrix, out: Console) -> None:
+    missing = [
+        f"{level.name} {one.id}" + _because(found.reasons.get((level.name, one.id)))
+        for level in found.matrix.levels
+        for one in sorted(level.missing, key=str)
+    ]
+    surplus = [
+        f"{level.name} {one.id}"
+        for level in found.matrix.levels
+        for one in sorted(level.surplus, key=str)
+    ]
+    unread = [f"{key}: {reason}" for key, reason in found.unread.items()]
+    for title, lines in (("Missing", missing), ("Surplus", surplus), ("Unread names", unread)):
+        if lines:
+            out.print(f"\n{title}:")
+            print_named(lines, out, "use --json to see all")
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""

@@ -1,0 +1,128 @@
+"""The operator `mosaic`: the tiles of a grid cell become one COG."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thalweg.catalog.ledger import Input
+from thalweg.domain.coordinates import Coordinates
+from thalweg.domain.fingerprints import fingerprint, immutable_key
+from thalweg.errors import ArtifactNotFound
+from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.choice import cell_of
+from thalweg.pipelines.items import item_plan
+from thalweg.pipelines.keys import key_stem
+from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.schema import MosaicStep, PixelsModel
+from thalweg.pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from thalweg.raster.made import Made
+
+MEMORY = 700 << 20
+
+
+class Mosaic:
+    """Merges the tiles of each cell of which no tile is missing; the others are named and left."""
+
+    version = 1
+
+    def plan(
+        self, step: MosaicStep, situation: Situation, before: Mapping[str, StepPlan]
+    ) -> StepPlan:
+        dimensions = situation.pipeline.domain_dimensions
+        cells: dict[Coordinates, list[Planned]] = defaultdict(list)
+        for tile in before[step.of].planned:
+            cells[cell_of(tile.coordinates, step)].append(tile)
+        zone = getattr(before[step.of].step, "zone", "")
+        return StepPlan(
+            step,
+            tuple(
+                self._planned(step, coordinates, cells[coordinates], zone, situation)
+                for coordinates in sorted(cells, key=dimensions.sort_key)
+            ),
+        )
+
+    def _planned(
+        self,
+        step: MosaicStep,
+        coordinates: Coordinates,
+        tiles: Sequence[Planned],
+        zone: str,
+        situation: Situation,
+    ) -> Planned:
+        pipeline = situation.pipeline
+        reached = situation.choice.reaches(pipeline, coordinates) or any(
+            situation.choice.reaches(pipeline, tile.coordinates) for tile in tiles
+        )
+        obstacles = tuple(
+            _obstacle(tile, step)
+            for tile in tiles
+            if not tile.done and (tile.obstacles or tile.deferred or not situation.rehearsal)
+        )
+        if obstacles:
+            return Planned(coordinates, obstacles=obstacles, deferred=not reached)
+        inputs = tuple(Input(zone, tile.key, tile.fingerprint) for tile in tiles)
+        parameters = {
+            "layout": step.layout,
+            "resampling": step.resampling,
+            "pixels": pipeline.pixels.model_dump(mode="json"),
+        }
+        digest = fingerprint(
+            "mosaic", self.version, parameters, [(one.key, one.identity) for one in inputs]
+        )
+        return Planned(
+            coordinates,
+            inputs,
+            digest,
+            immutable_key(key_stem(pipeline, step.name, coordinates), digest, "tif"),
+            done=situation.is_made(digest),
+            deferred=not reached,
+            payload={
+                **parameters,
+                "pipeline": pipeline.name,
+                "force": situation.choice.force,
+                "item": item_plan(pipeline, step.name, coordinates),
+            },
+            memory=MEMORY,
+            size=sum(tile.size for tile in tiles),
+        )
+
+    def run(self, payload: Document, workspace: Workspace) -> Document:
+        from thalweg.pipelines.making import make_raster
+
+        return make_raster(
+            payload, workspace, self.version, lambda path: _write(payload, workspace, path)
+        )
+
+
+def _write(payload: Document, workspace: Workspace, path: Path) -> Made:
+    from thalweg.raster.layout import Layout
+    from thalweg.raster.made import Made
+    from thalweg.raster.mosaic import Tile, mosaic
+    from thalweg.raster.overviews import Resampling
+
+    tiles = []
+    with workspace.catalog() as catalog:
+        for zone, key, _ in payload["inputs"]:
+            artifact = catalog.find(zone, key)
+            if artifact is None:
+                raise ArtifactNotFound(where=f"{zone}:{key}", hint="run again")
+            facts = Made.from_json(artifact.facts)
+            tiles.append(Tile(workspace.zone(zone).gdal_path(key), key, facts.bands))
+    return mosaic(
+        tiles,
+        path,
+        rules=PixelsModel(**payload["pixels"]).domain().made(),
+        layout=Layout(payload["layout"]),
+        resampling=Resampling(payload["resampling"]),
+    )
+
+
+def _obstacle(tile: Planned, step: MosaicStep) -> Missing:
+    if tile.obstacles:
+        return Missing(tile.id, f"its {step.of} {tile.id} is incomplete", "see what that one lacks")
+    return Missing(tile.id, f"its {step.of} {tile.id} was not made", "see why that one failed")

@@ -1,0 +1,177 @@
+"""Plans: what each step ought to make, from what, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from thalweg.catalog.ledger import Artifact, Input
+from thalweg.domain.coordinates import Coordinates
+from thalweg.jobs.tasks import Document, Missing, Task
+from thalweg.pipelines.choice import Choice
+from thalweg.pipelines.schema import MosaicStep, Pipeline, StackStep, Step
+from thalweg.pipelines.survey import Survey
+from thalweg.pipelines.workspace import Workspace
+from thalweg.storage.zones import StoredObject, Zone
+
+TASK_CALL = "thalweg.pipelines.runner:run_task"
+TIMEOUT = 1800.0
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One artifact that a step ought to make.
+
+    Where `obstacles` stand in the way it has no key, and cannot be made. It is `deferred` where it
+    is beyond what the run is limited to. `payload` is what the operator needs to make it besides;
+    `memory` and `size` (what it reads) are in bytes.
+    """
+
+    coordinates: Coordinates
+    inputs: tuple[Input, ...] = ()
+    fingerprint: str = ""
+    key: str = ""
+    done: bool = False
+    deferred: bool = False
+    obstacles: tuple[Missing, ...] = ()
+    payload: Document = field(default_factory=dict)
+    memory: int = 0
+    size: int = 0
+
+    @property
+    def id(self) -> str:
+        return self.coordinates.id
+
+    @property
+    def to_make(self) -> bool:
+        return not (self.done or self.deferred or self.obstacles)
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What a step ought to make; `tasks` are work besides, `problems` concern single files."""
+
+    step: Step
+    planned: tuple[Planned, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    problems: tuple[Missing, ...] = ()
+    seen: int = 0
+
+    @property
+    def already(self) -> int:
+        """How many things need no task."""
+        return self.seen + sum(planned.done for planned in self.planned)
+
+    @property
+    def missing(self) -> Iterator[Missing]:
+        """Everything that the step cannot make, by name."""
+        yield from self.problems
+        for planned in self.planned:
+            if planned.obstacles and not planned.deferred:
+                reasons = "; ".join(obstacle.reason for obstacle in planned.obstacles)
+                hints = dict.fromkeys(one.hint for one in planned.obstacles if one.hint)
+                yield Missing(planned.id, reasons, "; ".join(hints))
+
+    def all_tasks(self) -> Iterator[Task]:
+        """The tasks that make what is to be made, in the order of their coordinates."""
+        yield from self.tasks
+        for planned in self.planned:
+            if planned.to_make:
+                yield self._task(planned)
+
+    def _task(self, planned: Planned) -> Task:
+        payload = {
+            "operator": self.step.operator,
+            "step": self.step.name,
+            "zone": getattr(self.step, "zone", ""),
+            "key": planned.key,
+            "fingerprint": planned.fingerprint,
+            "coordinates": planned.coordinates.to_json(),
+            "inputs": [[one.zone, one.key, one.identity] for one in planned.inputs],
+            **planned.payload,
+        }
+        return Task(
+            planned.id,
+            f"{self.step.name} {planned.id}",
+            TASK_CALL,
+            payload,
+            planned.memory,
+            TIMEOUT,
+            max(planned.size, 1),
+        )
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that planning looks at; planning itself reads and writes nothing else.
+
+    `fresh` are the files to inspect and `gone` the keys to forget. `artifacts` are the current ones
+    by fingerprint, without those whose object is gone; `items` the STAC items by collection and
+    id. In a `rehearsal` (a dry run) a step counts on all that the steps before it would make, else
+    on what they have made.
+    """
+
+    pipeline: Pipeline
+    choice: Choice
+    survey: Survey
+    fresh: tuple[StoredObject, ...] = ()
+    gone: tuple[str, ...] = ()
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    items: Mapping[str, Mapping[str, Document]] = field(default_factory=dict)
+    zones: Mapping[str, Zone] = field(default_factory=dict)
+    rehearsal: bool = False
+
+    def is_made(self, fingerprint: str) -> bool:
+        return fingerprint in self.artifacts and not self.choice.force
+
+
+class Operator(Protocol):
+    """What a step does.
+
+    `plan` is pure: from the situation and the plans of the steps before it, it lists what ought
+    to be made, each with its inputs, key and fingerprint, and whether it is made already. `run`
+    does one task of a plan in a worker process, is safe to repeat, and returns a JSON object.
+    """
+
+    version: int
+
+    def plan(self, step: Any, situation: Situation, before: Mapping[str, StepPlan]) -> StepPlan: ...
+
+    def run(self, payload: Document, workspace: Workspace) -> Document: ...
+
+
+def plan_steps(
+    situation: Situation, operators: Mapping[str, Operator], until: str = ""
+) -> list[StepPlan]:
+    """The plans of all steps in their order, or of those up to and with `until`."""
+    situation = replace(situation, choice=_with_limit_named(situation, operators))
+    return _plan_steps(situation, operators, until)
+
+
+def _plan_steps(
+    situation: Situation, operators: Mapping[str, Operator], until: str = ""
+) -> list[StepPlan]:
+    plans: dict[str, StepPlan] = {}
+    for step in situation.pipeline.steps:
+        plans[step.name] = operators[step.operator].plan(step, situation, plans)
+        if step.name == until:
+            break
+    return list(plans.values())
+
+
+def _with_limit_named(situation: Situation, operators: Mapping[str, Operator]) -> Choice:
+    """The choice with its limit replaced by the ids that it leaves."""
+    choice = situation.choice
+    if choice.limit is None:
+        return choice
+    unlimited = replace(situation, choice=replace(choice, limit=None), rehearsal=True)
+    makers = [
+        plan
+        for plan in _plan_steps(unlimited, operators)
+        if isinstance(plan.step, (StackStep, MosaicStep))
+    ]
+    if not makers:
+        return choice
+    chosen = [planned.id for planned in makers[-1].planned if planned.to_make][: choice.limit]
+    return replace(choice, limit=None, only={makers[-1].step.name: frozenset(chosen)})

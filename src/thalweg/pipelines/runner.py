@@ -1,0 +1,111 @@
+"""From a pipeline to a run: what is submitted, how each stage is planned, how each task is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from thalweg.errors import CollectionNotFound, UsageError
+from thalweg.jobs.engine import Runs
+from thalweg.jobs.status import RunStatus
+from thalweg.jobs.tasks import Document, RunRequest, StagePlan
+from thalweg.pipelines.choice import Choice
+from thalweg.pipelines.items import collection_of
+from thalweg.pipelines.operators import OPERATORS
+from thalweg.pipelines.plan import StepPlan, plan_steps
+from thalweg.pipelines.schema import CatalogStep, InventoryStep, Pipeline
+from thalweg.pipelines.situation import gather
+from thalweg.pipelines.workspace import Workspace
+from thalweg.storage.staging import sweep
+
+
+def run_request(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> RunRequest:
+    """The run of a pipeline; two of the same pipeline, choice and workspace are one submission."""
+    payload: Document = {
+        "pipeline": pipeline.model_dump(mode="json"),
+        "choice": choice.to_json(),
+        "workspace": workspace.to_json(),
+    }
+    submission = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
+    return RunRequest(
+        name=pipeline.name,
+        planner="thalweg.pipelines.runner:plan_stage",
+        payload=payload,
+        stages=tuple(step.name for step in pipeline.steps),
+        submission=submission,
+    )
+
+
+def prepare(pipeline: Pipeline, workspace: Workspace) -> None:
+    """What must be there before a run starts: its collections, and no leftovers of dead ones."""
+    with workspace.catalog() as catalog:
+        for step in pipeline.steps:
+            if isinstance(step, CatalogStep):
+                try:
+                    catalog.collection(step.collection)
+                except CollectionNotFound:
+                    catalog.put_collection(collection_of(pipeline, step, ()))
+    for name in workspace.zone_urls:
+        folder = workspace.zone(name).folder
+        if folder is not None:
+            sweep(folder)
+
+
+def rehearse(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> list[StepPlan]:
+    """The plans of all steps, with nothing done: a dry run."""
+    return plan_steps(gather(workspace, pipeline, choice, live=True, rehearsal=True), OPERATORS)
+
+
+def plan_stage(payload: Document, stage: str) -> Document:
+    """The planner that a run names: `StagePlan` as JSON."""
+    pipeline = Pipeline.model_validate(payload["pipeline"])
+    situation = gather(
+        Workspace.from_json(payload["workspace"]),
+        pipeline,
+        Choice.from_json(payload["choice"]),
+        live=isinstance(pipeline.step(stage), InventoryStep),
+    )
+    plan = plan_steps(situation, OPERATORS, until=stage)[-1]
+    tasks = [
+        replace(task, payload={**task.payload, "workspace": payload["workspace"]})
+        for task in plan.all_tasks()
+    ]
+    return StagePlan(tuple(tasks), plan.already, tuple(plan.missing)).to_json()
+
+
+def run_task(payload: Document) -> Document:
+    """The function that each task names."""
+    workspace = Workspace.from_json(payload["workspace"])
+    return OPERATORS[payload["operator"]].run(payload, workspace)
+
+
+def unfinished_of_last_run(pipeline: Pipeline, runs: Runs) -> dict[str, frozenset[str]]:
+    """What the pipeline's last run failed at or missed, as ids by step; for `Choice.only`.
+
+    Raises `UsageError` where there is nothing to retry.
+    """
+    last = next((run for run in runs.runs() if run.name == pipeline.name), None)
+    if last is None:
+        raise UsageError(
+            f"pipeline {pipeline.name!r} has no earlier run here", hint="run it without --retry"
+        )
+    status = runs.status(last.id)
+    unfinished = _unfinished(status)
+    if not unfinished:
+        raise UsageError(
+            f"run {status.id} left nothing to retry", hint="run without --retry for what is new"
+        )
+    return unfinished
+
+
+def _unfinished(status: RunStatus) -> dict[str, frozenset[str]]:
+    found: Iterable[tuple[str, str]] = [
+        *((failure.stage, failure.key) for failure in status.failures if failure.key),
+        *((stage, lost.key) for stage, lost in status.missing),
+    ]
+    by_stage: dict[str, set[str]] = {}
+    for stage, key in found:
+        by_stage.setdefault(stage, set()).add(key)
+    return {stage: frozenset(keys) for stage, keys in by_stage.items()}
