@@ -79,6 +79,10 @@ def test_the_same_facts_give_the_same_bytes() -> None:
     assert canonical_json(item_of()) == canonical_json(item_of())
 
 
+def test_an_item_is_the_same_after_it_was_stored() -> None:
+    assert json.loads(canonical_json(item_of())) == item_of()
+
+
 def test_one_moment_is_a_datetime() -> None:
     moment = "2020-06-01T00:00:00Z"
     properties = item_of(start=moment, end=moment)["properties"]
