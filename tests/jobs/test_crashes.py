@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -35,10 +34,16 @@ def start_driver(folder: Path) -> Iterator[StartDriver]:
 
     def start(submitted: RunRequest) -> subprocess.Popen[str]:
         driver = subprocess.Popen(
-            [sys.executable, HERE / "jobs_driver.py", folder, json.dumps(submitted.to_json())],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                HERE / "jobs_driver.py",
+                folder,
+                json.dumps(submitted.to_json()),
+            ],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(HERE)},
             start_new_session=True,
         )
         started.append(driver)
@@ -119,12 +124,22 @@ def kill_and_resume(start_driver: StartDriver, folder: Path, journal: Path, kill
 def test_kill_at_random_moments_then_resume(
     start_driver: StartDriver, folder: Path, journal: Path
 ) -> None:
-    kill_and_resume(start_driver, folder, journal, kills=3)
+    kill_and_resume(start_driver, folder, journal, kills=2)
 
 
 @pytest.mark.slow
 def test_twenty_kills_then_resume(start_driver: StartDriver, folder: Path, journal: Path) -> None:
     kill_and_resume(start_driver, folder, journal, kills=20)
+
+
+def test_a_worker_in_the_middle_of_a_task_dies_with_its_parent(
+    start_driver: StartDriver, journal: Path
+) -> None:
+    driver = start_driver(request([task("work", "long", journal, seconds=60)]))
+    wait_for(journal, "start")
+    driver.kill()
+    driver.wait()
+    assert no_process_left(journal, seconds=1)
 
 
 def test_two_processes_share_a_run_and_one_takes_over_from_the_dead_other(
@@ -170,6 +185,7 @@ def test_a_stopped_process_that_lost_its_lease_records_nothing_when_woken(
     assert recorded(folder) == done
 
 
+@pytest.mark.slow
 def test_a_stopped_process_keeps_its_work_until_woken(
     start_driver: StartDriver, folder: Path, journal: Path
 ) -> None:
@@ -203,17 +219,3 @@ def test_an_interrupt_ends_everything_and_records_no_failure(
     assert status.state == "queued"
     assert not status.failures
     assert status.stages[0].failed == 0
-
-
-def test_a_fresh_folder_needs_no_preparation(tmp_path: Path, journal: Path) -> None:
-    submitted = json.dumps(request([task("work", "a", journal)]).to_json())
-    driver = subprocess.run(
-        [sys.executable, "-W", "error", HERE / "jobs_driver.py", tmp_path / "new", submitted],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(HERE)},
-    )
-    assert json.loads(driver.stdout.splitlines()[-1])["state"] == "succeeded"
-    assert driver.stderr == ""
-    shutil.rmtree(tmp_path / "new")

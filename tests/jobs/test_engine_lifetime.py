@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from jobs_workload import OpenEngine, read, request, run, task, times_run, wait_for
 
 from thalweg.errors import EngineOpen, JobError
+from thalweg.jobs.database import open_database
 from thalweg.jobs.dbos_engine import DbosEngine
 from thalweg.jobs.recorded_runs import open_recorded_runs
 
@@ -87,6 +89,14 @@ def test_an_engine_that_cannot_open_leaves_the_way_free(
     assert run(open_engine(), request([])).state == "succeeded"
 
 
+def test_a_fresh_folder_needs_no_preparation(tmp_path: Path, journal: Path) -> None:
+    engine = DbosEngine(tmp_path / "new" / "jobs", 2, 1000)
+    try:
+        assert run(engine, request([task("work", "a", journal)])).state == "succeeded"
+    finally:
+        engine.close()
+
+
 def test_a_second_engine_in_one_process_is_refused(open_engine: OpenEngine, tmp_path: Path) -> None:
     open_engine()
     with pytest.raises(EngineOpen):
@@ -125,3 +135,17 @@ def test_a_run_cancelled_between_engines_leaves_nothing_running(
     assert run(second, request([task("work", "b", journal)], submission="other")).ended
     assert second.status(started).stages[0].running == 0
     assert len(read(journal, "start")) == begun + 1
+
+
+def test_a_record_that_cannot_be_used_ends_the_wait(
+    open_engine: OpenEngine, folder: Path, journal: Path
+) -> None:
+    engine = open_engine()
+    started = engine.submit(request([task("work", "a", journal, seconds=0.3)]))
+    wait_for(journal, "start")
+    other = open_database(folder / "jobs.db")
+    with other.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE tasks RENAME COLUMN result TO outcome"))
+    other.dispose()
+    with pytest.raises(JobError, match="no such column: result"):
+        engine.wait(started)

@@ -139,3 +139,11 @@ def test_a_worker_outlives_the_thread_that_first_called_it(pool: WorkerPool, jou
     assert call(pool, "work", journal) == {"made": "k"}
     assert pool.processes() == [worker]
     os.kill(worker, 0)
+
+
+def test_the_current_folder_does_not_shadow_the_workers_imports(
+    pool: WorkerPool, journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "psutil.py").write_text("raise RuntimeError('not this one')")
+    monkeypatch.chdir(tmp_path)
+    assert call(pool, "work", journal) == {"made": "k"}

@@ -16,6 +16,7 @@ from typing import Any
 from thalweg.errors import ResourceUnavailable, TaskTimedOut, WorkerCrashed, from_json
 from thalweg.jobs.interruption import Interrupted
 
+WORKER = "thalweg.jobs.worker"
 RECYCLE_ABOVE = 2**30
 LAST_WORDS = 600
 THREADED = ("GDAL_NUM", "NUMBA_NUM", "OMP_NUM", "OPENBLAS_NUM", "MKL_NUM")
@@ -29,7 +30,8 @@ class Worker:
         self._connection, other = Pipe()
         self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "thalweg.jobs.worker", str(os.getpid()), str(other.fileno())],
+            # -P: modules of the current folder must not stand in for the worker's own imports.
+            [sys.executable, "-P", "-m", WORKER, str(os.getpid()), str(other.fileno())],
             pass_fds=[other.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
