@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ledger_samples import make_artifact, make_item
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from thalweg.catalog.ledger import Catalog, Input, Ref, Source
 from thalweg.catalog.sqlite import open_catalog
@@ -137,6 +138,33 @@ def test_the_database_itself_refuses_two_current_artifacts(path: Path, catalog: 
     with sqlite3.connect(path) as connection, pytest.raises(sqlite3.IntegrityError):
         connection.execute("UPDATE artifacts SET current = 1")
     connection.close()
+
+
+def test_no_write_or_lineage_reads_a_whole_table(catalog: Catalog) -> None:
+    """A full scan for each record would make a million of them take for ever."""
+    asked: list[str] = []
+
+    def explain(
+        connection: Connection, cursor: object, statement: str, parameters: Any, *_: object
+    ) -> None:
+        one = parameters[0] if isinstance(parameters, list) else parameters
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+            explained = connection.connection.cursor().execute(
+                f"EXPLAIN QUERY PLAN {statement}", one
+            )
+            asked.extend(f"{row[3]} <- {statement}" for row in explained)
+
+    catalog.record(make_artifact("a", 0), make_item())
+    event.listen(Engine, "before_cursor_execute", explain)
+    try:
+        catalog.record(make_artifact("a", 1), make_item())
+        catalog.lineage("bronze", "a/1in5.tif")
+        catalog.lineage(*make_artifact("a", 1).ref)
+        catalog.by_fingerprint([make_artifact("a", 1).fingerprint])
+    finally:
+        event.remove(Engine, "before_cursor_execute", explain)
+    assert asked
+    assert [plan for plan in asked if plan.startswith(("SCAN artifacts", "SCAN i", "SCAN o"))] == []
 
 
 # Items and collections --------------------------------------------------------------------------

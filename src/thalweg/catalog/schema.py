@@ -71,6 +71,7 @@ artifacts = Table(
     CheckConstraint("length(fingerprint) = 64", name="fingerprint"),
     CheckConstraint("length(checksum) = 64", name="checksum"),
     Index("ix_artifacts_fingerprint", "fingerprint"),
+    Index("ix_artifacts_pipeline_kind_coordinates", "pipeline", "kind", "coordinates"),
     Index(
         "uq_artifacts_current",
         "pipeline",

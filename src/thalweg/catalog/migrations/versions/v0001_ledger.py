@@ -49,6 +49,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_artifacts_fingerprint", "artifacts", ["fingerprint"])
     op.create_index(
+        "ix_artifacts_pipeline_kind_coordinates", "artifacts", ["pipeline", "kind", "coordinates"]
+    )
+    op.create_index(
         "uq_artifacts_current",
         "artifacts",
         ["pipeline", "kind", "coordinates"],
