@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import rasterio
 from hypothesis import given
@@ -145,30 +146,49 @@ def test_what_is_missing_or_damaged_is_made_again_and_nothing_else(
     assert {path: path.stat().st_mtime_ns for path in files[2:]} == sound
 
 
-def test_a_delivery_killed_at_any_moment_goes_on(part: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_delivery_killed_at_any_moment_goes_on(part: Path, tmp_path: Path, workers: int) -> None:
     out = tmp_path / "killed"
-    program = (
-        "from pathlib import Path; from thalweg.synth.delivery import Order, deliver;"
-        "from thalweg.synth.presets import Selection;"
-        f"deliver(Order({PART.preset!r}, {PART.tile_size}, selection=Selection("
-        "years=(2020, 2080), return_periods=(10, 100))), Path("
-        f"{str(out)!r}))"
-    )
-    moments = random.Random(5)
-    for _ in range(2):
-        process = subprocess.Popen([sys.executable, "-c", program])
-        goal = len(list(out.rglob("*.tif"))) + moments.randint(1, 60)
-        deadline = time.monotonic() + 60
-        while len(list(out.rglob("*.tif"))) < goal and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-        assert not (out / MANIFEST).exists()
-    half_made = {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
+    process = start(out, workers)
+    goal = random.Random().randint(1, 60)
+    while len(made_so_far(out)) < goal and process.poll() is None:
+        time.sleep(0.005)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (out / MANIFEST).exists()
+    assert len(children) >= workers - 1
+    half_made = settled(children, out)
     assert 0 < len(half_made) < PART.files
     deliver(PART, out)
     assert contents(out) == contents(part)
-    assert {path: path.stat().st_mtime_ns for path in half_made} == half_made
+    again = made_so_far(out)
+    assert {path: again[path] for path in half_made} == half_made
+
+
+def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
+    """The order `PART` being delivered by a process of its own."""
+    program = (
+        "from pathlib import Path\n"
+        "from thalweg.synth.delivery import Order, deliver\n"
+        "from thalweg.synth.presets import Selection\n"
+        "if __name__ == '__main__':\n"
+        f" part = Selection(years={PART.selection.years}, return_periods=(10, 100))\n"
+        f" order = Order({PART.preset!r}, {PART.tile_size}, selection=part)\n"
+        f" deliver(order, Path({str(out)!r}), workers={workers})\n"
+    )
+    return subprocess.Popen([sys.executable, "-c", program])
+
+
+def made_so_far(out: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in out.rglob("*.tif")}
+
+
+def settled(workers: list[psutil.Process], out: Path) -> dict[Path, int]:
+    """What is made once the killed process's own workers have ended, as they must."""
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []
+    return made_so_far(out)
 
 
 def test_a_delivery_of_another_order_is_refused(made: Path) -> None:

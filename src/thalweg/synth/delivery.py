@@ -11,6 +11,8 @@ import hashlib
 import itertools
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -328,6 +330,7 @@ _worker: _Worker | None = None
 def _start_worker(job: _Job, done: Synchronized[int], halt: Event) -> None:
     global _worker  # noqa: PLW0603 - a process pool's initializer has nowhere else to leave it
     _worker = _Worker(job, done, halt)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _make_tile(tile: str) -> list[Record]:
@@ -337,14 +340,17 @@ def _make_tile(tile: str) -> list[Record]:
         files.append(file)
         with _worker.done.get_lock():
             _worker.done.value += 1
-        if _worker.halt.is_set() or _is_orphan():
+        if _worker.halt.is_set():
             break
     return files
 
 
-def _is_orphan() -> bool:
+def _end_with_parent() -> None:
+    """A pool's processes wait for work for ever when the one that started them is killed."""
     parent = multiprocessing.parent_process()
-    return parent is not None and not parent.is_alive()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _manifest(order: Order, preset: Preset, files: list[Record]) -> Record:
