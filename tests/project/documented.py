@@ -22,13 +22,13 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def commands_of(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command that a person can type, with its full name; hidden ones left out."""
+    """Every command that takes something or does something, with its full name; none hidden."""
     if command.hidden:
         return
-    inner = getattr(command, "commands", None)
-    if inner is None or command.invoke_without_command:
+    inner = getattr(command, "commands", {})
+    if not inner or command.params:
         yield path, command
-    for name in inner or ():
+    for name in inner:
         yield from commands_of(inner[name], f"{path} {name}")
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import documented
 import pytest
+import tour
+from typer.main import get_command
 
+from thalweg.cli.main import app
 from thalweg.pipelines.loader import parse
 from thalweg.pipelines.schema import Pipeline
 from thalweg.settings import ENV_PREFIX, Settings
@@ -64,6 +67,42 @@ def test_the_example_of_a_pipeline_file_is_one(docs: Path) -> None:
     example = re.search(r"(?ms)^```yaml\n(.+?)^```$", (docs / "pipelines.md").read_text())
     assert example
     assert parse(example[1], "docs/pipelines.md").name == "rivers"
+
+
+def test_every_command_and_what_it_takes_is_documented_and_no_other(docs: Path) -> None:
+    sections = documented.sections((docs / "commands.md").read_text())
+    told = {
+        name: documented.rows(text)
+        for name, text in sections.items()
+        if name.split()[0] == "thalweg"
+    }
+
+    assert told == {
+        name: set(documented.parameters_of(command))
+        for name, command in documented.commands_of(get_command(app), "thalweg")
+    }
+
+
+@pytest.mark.slow
+def test_the_tour_does_what_it_shows(docs: Path, tmp_path: Path) -> None:
+    steps = tour.read_tour((docs / "tour.md").read_text())
+    assert any(isinstance(step, tour.Command) for step in steps)
+    for step in steps:
+        if isinstance(step, tour.File):
+            (tmp_path / step.name).write_text(step.text)
+            continue
+        done = subprocess.run(
+            ["sh", "-c", step.line],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == step.exit_code, f"$ {step.line}\n{done.stdout}"
+        assert tour.lacking(step.shown, done.stdout) == [], f"$ {step.line}\n{done.stdout}"
 
 
 class Fetches(HTMLParser):

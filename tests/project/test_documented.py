@@ -84,7 +84,8 @@ def test_commands_are_named_with_their_groups_and_hidden_ones_left_out() -> None
 
     found = dict(documented.commands_of(get_command(app), "thalweg"))
 
-    assert set(found) == {"thalweg run", "thalweg runs show"}
+    assert set(found) == {"thalweg", "thalweg run", "thalweg runs show"}
+    assert "--show-completion" in documented.parameters_of(found["thalweg"])
     assert {"PIPELINE", "--dry-run"} <= set(documented.parameters_of(found["thalweg run"]))
     assert set(documented.parameters_of(found["thalweg runs show"])) == {"RUN_ID", "--json"}
 

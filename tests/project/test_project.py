@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +70,16 @@ def test_no_name_in_the_code_is_a_datasets(root: Path) -> None:
         if any(dataset in name.lower() for dataset in DATASETS)
     ]
     assert found == []
+
+
+def test_the_command_line_imports_nothing_heavy_before_it_knows_the_command() -> None:
+    heavy = {"alembic", "dbos", "numba", "numpy", "obstore", "pyarrow", "pydantic", "pystac"}
+    heavy |= {"rasterio", "rich.progress", "rio_cogeo", "sqlalchemy", "tifffile"}
+    asked = "import sys, thalweg.cli.main; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert heavy & set(loaded) == set()
 
 
 @pytest.mark.parametrize("name", ["bootstrap", "check", "demo", "python", "test"])
