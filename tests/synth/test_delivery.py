@@ -13,19 +13,12 @@ import numpy as np
 import psutil
 import pytest
 import rasterio
-from hypothesis import given
-from hypothesis import strategies as st
 
-from thalweg.errors import (
-    DeliveryExists,
-    DiskFull,
-    StorageError,
-    UnknownPreset,
-    UsageError,
-    WrongTileSize,
-)
-from thalweg.synth.delivery import MANIFEST, Order, check_tile_size, deliver, write_aside
+from thalweg.errors import DeliveryExists, DiskFull, StorageError
+from thalweg.synth.delivery import MANIFEST, deliver
+from thalweg.synth.order import Order
 from thalweg.synth.presets import VARIANTS, Selection
+from thalweg.synth.tiles import write_aside
 
 TINY = Order("tiny", 48)
 PART = Order("rwanda", 32, selection=Selection(years=(2020, 2080), return_periods=(10, 100)))
@@ -140,10 +133,11 @@ def test_what_is_missing_or_damaged_is_made_again_and_nothing_else(
     files = [out / file["path"] for file in read_files(out)]
     files[0].unlink()
     files[1].write_bytes(files[1].read_bytes()[:100])
-    sound = {path: path.stat().st_mtime_ns for path in files[2:]}
+    files[2].write_bytes(files[2].read_bytes()[:-1] + b"?")
+    sound = {path: path.stat().st_mtime_ns for path in files[3:]}
     deliver(TINY, out)
     assert contents(out) == contents(made)
-    assert {path: path.stat().st_mtime_ns for path in files[2:]} == sound
+    assert {path: path.stat().st_mtime_ns for path in files[3:]} == sound
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
@@ -170,7 +164,7 @@ def start(out: Path, workers: int) -> subprocess.Popen[bytes]:
     """The order `PART` being delivered by a process of its own."""
     program = (
         "from pathlib import Path\n"
-        "from thalweg.synth.delivery import Order, deliver\n"
+        "from thalweg.synth.delivery import deliver\nfrom thalweg.synth.order import Order\n"
         "from thalweg.synth.presets import Selection\n"
         "if __name__ == '__main__':\n"
         f" part = Selection(years={PART.selection.years}, return_periods=(10, 100))\n"
@@ -255,42 +249,3 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path) -> 
     with pytest.raises(OSError, match="No space"):
         write_aside(tmp_path / "a", b"content")
     assert list(tmp_path.iterdir()) == []
-
-
-@given(st.integers(1, 225))
-def test_multiples_of_sixteen_are_tile_sizes(sixteenths: int) -> None:
-    check_tile_size(16 * sixteenths)
-
-
-@given(st.integers(-10_000, 10_000).filter(lambda n: n % 16 or not 16 <= n <= 3600))
-def test_other_tile_sizes_are_refused_with_one_that_will_do(size: int) -> None:
-    with pytest.raises(WrongTileSize) as caught:
-        check_tile_size(size)
-    nearest = [int(word) for word in caught.value.hint.split("nearest is ")[1].split(" or ")]
-    for good in nearest:
-        check_tile_size(good)
-    assert min(abs(good - size) for good in nearest) == min(
-        abs(good - size) for good in range(16, 3601, 16)
-    )
-
-
-@pytest.mark.parametrize(
-    ("order", "error", "message"),
-    [
-        (("uganda", 64), UnknownPreset, "uganda"),
-        (("tiny", 65), WrongTileSize, "65 pixels"),
-        (("tiny", 64, -1), UsageError, "seed -1"),
-        (("tiny", 64, 1, "upside-down"), UsageError, "upside-down.*region, root"),
-        (
-            ("civ", 64, 1, "root", Selection(("n09w006",), ("COASTAL_DEFENDED",))),
-            UsageError,
-            "no f",
-        ),
-    ],
-)
-def test_an_order_that_cannot_be_made_is_refused_before_anything_is_written(
-    tmp_path: Path, order, error, message
-) -> None:
-    with pytest.raises(error, match=message):
-        deliver(Order(*order), tmp_path / "out")
-    assert not (tmp_path / "out").exists()

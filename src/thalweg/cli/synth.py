@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from thalweg.errors import UsageError
+from thalweg.synth.order import Order
 from thalweg.synth.presets import DEFAULT_SEED, PRESETS, VARIANTS, Selection
 
 if TYPE_CHECKING:
-    from thalweg.synth.delivery import Record
+    from thalweg.synth.tiles import Record
 
 app = typer.Typer(
     name="synth", help="Make synthetic deliveries with known answers.", no_args_is_help=True
@@ -73,9 +74,9 @@ def flood(
         _words(scenarios),
         _numbers("--return-periods", return_periods),
     )
-    from thalweg.synth.delivery import Order, deliver
-
     order = Order(preset, tile_size, seed, variant, selection)
+    from thalweg.synth.delivery import deliver
+
     with _progress(order.files) as advance:
         manifest = deliver(order, out, workers=workers or _processes(order.files), progress=advance)
     _report(manifest, out)

@@ -212,7 +212,7 @@ def _stage_curve(terrain: Terrain, peril: str, tiles: list[str]) -> StageCurve:
 
 
 def _heights(terrain: Terrain, peril: str, ground: Ground) -> Grid:
-    """Metres above the water's way."""
+    """Metres above the water's way, or for the sea nodes inland: the scale makes up for it."""
     if peril == "coastal":
         heights = bilinear(terrain.shore, ground.window)
     elif peril == "fluvial":
