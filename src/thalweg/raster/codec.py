@@ -29,6 +29,11 @@ def checked_dtype(name: str, *, where: str = "") -> np.dtype[Any]:
     return np.dtype(name)
 
 
+def stored(value: float, dtype: np.dtype[Any]) -> float:
+    """A number as pixels of that type hold it: -1.1 is another one in float32."""
+    return float(np.array(value).astype(dtype)) if dtype.kind == "f" else float(value)
+
+
 def predictor_of(dtype: np.dtype[Any]) -> int:
     """The TIFF predictor: 2, horizontal differences, for integers; 3 for floating point."""
     return 3 if dtype.kind == "f" else 2
@@ -84,10 +89,12 @@ def _pack(bits: Any, top: int, left: int, out: Any, difference: bool) -> bool:
             target[0] = source[0]
             for col in range(1, width):
                 target[col] = source[col] - source[col - 1]
-            target[width:] = 0
         else:
-            target[:width] = source
-            target[width:] = source[width - 1]
+            for col in range(width):
+                target[col] = source[col]
+        for col in range(width, side):
+            target[col] = 0 if difference else source[width - 1]
     for row in range(height, side):
-        out[row] = out[height - 1]
+        for col in range(side):
+            out[row, col] = out[height - 1, col]
     return constant

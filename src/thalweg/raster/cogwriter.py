@@ -119,6 +119,9 @@ def write_cog(
     The order of GDAL's COG driver: directories first, the data of the smallest overview first,
     blocks row by row with the band fastest. The same input gives the same bytes.
     """
+    for file in files:
+        # Blocks are read by position, past Python's buffers.
+        file.flush()
     ghost, tags = _template(header)
     # An offset costs 8 bytes at most, a byte count 4: near enough to tell on which side of 4 GB.
     data = sum(int(level.frame_sizes().sum()) + 12 * level.size.size for level in levels)

@@ -23,7 +23,7 @@ from thalweg.errors import (
     WrongNodata,
     WrongUnit,
 )
-from thalweg.raster.codec import Pixels, checked_dtype
+from thalweg.raster.codec import Pixels, checked_dtype, stored
 from thalweg.raster.grid import Grid, grid_of, same_crs
 from thalweg.raster.reading import DRIVERS, environment, opened, unreadable
 
@@ -203,18 +203,15 @@ def _check_declaration(dataset: rasterio.DatasetReader, rules: PixelRules, where
         )
     checked_dtype(rules.dtype, where=where)
     tag = dataset.nodata
-    if tag is not None and not np.array_equal(tag, _stored(rules.nodata, rules), equal_nan=True):
+    if tag is not None and not np.array_equal(
+        tag, stored(rules.nodata, np.dtype(rules.dtype)), equal_nan=True
+    ):
         raise WrongNodata(
             f"its nodata tag is {tag:g}, the declared nodata {rules.nodata:g}", where=where
         )
     unit = dataset.units[0]
     if unit and _canonical(unit) != _canonical(rules.unit):
         raise WrongUnit(f"the file says its unit is {unit}, declared is {rules.unit}", where=where)
-
-
-def _stored(value: float, rules: PixelRules) -> float:
-    """A value as the dtype holds it: a float32 -9999.9 is another number than the double."""
-    return float(np.array(value).astype(rules.dtype)) if "float" in rules.dtype else value
 
 
 def _canonical(unit: str) -> str:
@@ -257,12 +254,7 @@ def _sort(pixels: Pixels, tag: float | None, rules: PixelRules | None, where: st
     counts: Counter[str] = Counter()
     measured = pixels
     for value, meaning in meanings:
-        alike = (
-            np.isnan(measured)
-            if value != value
-            else measured
-            == np.float64(value).astype(pixels.dtype if pixels.dtype.kind == "f" else np.float64)
-        )
+        alike = np.isnan(measured) if value != value else measured == stored(value, pixels.dtype)
         counts[meaning] += int(alike.sum())
         measured = measured[~alike]
     if rules:
@@ -276,13 +268,14 @@ def _sort(pixels: Pixels, tag: float | None, rules: PixelRules | None, where: st
 def _check_values(
     measured: Pixels, count: int, counts: Counter[str], rules: PixelRules, where: str
 ) -> None:
-    too_low = measured[~(measured >= rules.minimum)]
+    lowest, most = (stored(limit, measured.dtype) for limit in (rules.minimum, rules.maximum))
+    too_low = measured[~(measured >= lowest)]
     if too_low.size:
         raise _undeclared(too_low, count, counts, rules, where)
     highest = measured.max().item() if measured.size else 0
-    if highest > rules.maximum:
+    if highest > most:
         raise WrongUnit(
-            f"{int((measured > rules.maximum).sum())} of {count} sampled pixels lie above "
+            f"{int((measured > most).sum())} of {count} sampled pixels lie above "
             f"{rules.maximum:g} {rules.unit}, up to {highest:g}: they cannot be in {rules.unit}",
             where=where,
             hint="declare the unit the file is in, or a higher maximum",

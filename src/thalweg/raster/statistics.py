@@ -14,7 +14,7 @@ from numba.extending import overload
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import UndeclaredValue
-from thalweg.raster.codec import Pixels, checked_dtype
+from thalweg.raster.codec import Pixels, checked_dtype, stored
 from thalweg.raster.runs import run_end
 
 # A bucket is what a double's exponent and the first five bits of its mantissa say: each octave is
@@ -35,7 +35,7 @@ class BandStatistics:
     sum) and `squares` (the sum of squares) are of the valid pixels, Python integers where the
     pixels are. `positive` counts the valid pixels above zero, for a depth the wet ones. `special`
     counts each kept special value by its meaning. `histogram` counts the valid pixels by bucket:
-    each power of two is cut into `BUCKETS_PER_OCTAVE`, so integers up to 64 have one each.
+    each power of two is cut into `BUCKETS_PER_OCTAVE`, so integers below 64 have one each.
     """
 
     valid: int
@@ -72,7 +72,7 @@ class BandStatistics:
     def percentile(self, q: float) -> float | None:
         """The value below which `q` per cent of the valid pixels lie, by nearest rank.
 
-        Off by at most 1/32 of itself; exact for integers up to 64. None where nothing is valid.
+        Off by at most 1/32 of itself; exact for integers below 64. None where nothing is valid.
         """
         if self.minimum is None or self.maximum is None:
             return None
@@ -140,6 +140,7 @@ class Tally:
         dtype = checked_dtype(rules.dtype)
         self._rules = rules
         self._integer = dtype.kind in "iu"
+        self._limits = stored(rules.minimum, dtype), stored(rules.maximum, dtype)
         self._nodata = np.array(rules.nodata).astype(dtype)[()]
         # A special value that the dtype cannot hold never occurs.
         self._special = [s for s in rules.special if _representable(s.value, dtype)]
@@ -159,8 +160,7 @@ class Tally:
             pixels,
             pixels.view(f"u{pixels.itemsize}"),
             self._rows,
-            float(self._rules.minimum),
-            float(self._rules.maximum),
+            *self._limits,
             self._nodata,
             self._values,
             self._replace,

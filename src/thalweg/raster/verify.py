@@ -35,10 +35,10 @@ def verify(path: Path, made: Made, *, threads: int = 1) -> None:
             with opened(where, where=where) as dataset:
                 metadata = [*_metadata_faults(dataset, made)]
                 faults += metadata
-                # Pixels of another shape or type have no checksum to compare.
+                # Pixels of another shape or type have nothing to be compared with.
                 if not metadata:
                     faults += _pixel_faults(dataset, made, where)
-            faults += _overview_faults(path, made)
+                    faults += _overview_faults(path, made)
     except RasterError as error:
         raise VerificationFailed(error.message, where=where) from error
     if faults:
@@ -63,7 +63,7 @@ def _metadata_faults(dataset: rasterio.DatasetReader, made: Made) -> Iterator[st
         "band count": (dataset.count, len(made.bands)),
         "types": (set(dataset.dtypes), {made.dtype}),
         "block size": (set(dataset.block_shapes), {(layout.block, layout.block)}),
-        "overviews": (dataset.overviews(1), [layout.factor**n for n in range(1, len(shapes))]),
+        "number of overviews": (len(dataset.overviews(1)), len(shapes) - 1),
         "descriptions": (dataset.descriptions, tuple(band.description for band in made.bands)),
         "units": (set(dataset.units), {made.unit}),
     }
