@@ -13,7 +13,7 @@ from thalweg.domain.dimensions import Dimensions
 from thalweg.domain.expectation import Selection
 from thalweg.domain.tiles import BoundingBox, Tile
 from thalweg.errors import UnknownValue, UsageError
-from thalweg.pipelines.schema import MosaicStep, Pipeline, StackStep
+from thalweg.pipelines.schema import CELL, MosaicStep, Pipeline, StackStep
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Choice:
 def cell_of(coordinates: Coordinates, step: MosaicStep) -> Coordinates:
     """The coordinates of the grid cell that those of a tile are merged into."""
     cell = Tile.parse(coordinates[step.tile]).cell(step.cell_degrees)
-    return coordinates.replaced(step.tile, "cell", cell.name)
+    return coordinates.replaced(step.tile, CELL, cell.name)
 
 
 def choose(pipeline: Pipeline, settings: Iterable[str]) -> tuple[Pipeline, Choice]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from thalweg.domain.coordinates import Coordinates
-from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.schema import CELL, Pipeline
 
 
 def key_stem(pipeline: Pipeline, step: str, coordinates: Coordinates) -> str:
@@ -11,7 +11,7 @@ def key_stem(pipeline: Pipeline, step: str, coordinates: Coordinates) -> str:
 
     So all layers of a place lie side by side: `fathom/mosaic/s04e028/rwa-fluvial-…`.
     """
-    places = {pipeline.tile_dimension or "", "cell"}
+    places = {pipeline.tile_dimension or "", CELL}
     names = [name for name in coordinates if name in places]
     parts = [pipeline.name, step, *(coordinates[name] for name in names)]
     return "/".join([*parts, coordinates.without(*names).id])

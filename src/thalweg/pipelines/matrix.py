@@ -78,7 +78,10 @@ def _level(plan: StepPlan, situation: Situation) -> Level:
 
 def _made_beside_the_plan(plan: StepPlan, situation: Situation) -> set[Coordinates]:
     """What is made, within the choice, that nobody expects (any more)."""
-    made = (_coordinates(artifact) for artifact in _artifacts(plan, situation))
+    made = (
+        situation.pipeline.coordinates(artifact.coordinates)
+        for artifact in _artifacts(plan, situation)
+    )
     return {one for one in made if one.within(situation.choice.selection)}
 
 
@@ -93,14 +96,10 @@ def _catalogued(
     return frozenset(
         one
         for artifact in _artifacts(plan, situation)
-        if (one := _coordinates(artifact)) in made
+        if (one := situation.pipeline.coordinates(artifact.coordinates)) in made
         and hrefs.get(one.id) == situation.zones[artifact.zone].href(artifact.key)
     )
 
 
 def _artifacts(plan: StepPlan, situation: Situation) -> list[Artifact]:
     return [one for one in situation.artifacts.values() if one.kind == plan.step.name]
-
-
-def _coordinates(artifact: Artifact) -> Coordinates:
-    return Coordinates(tuple(artifact.coordinates.items()))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.dimensions import Dimension, Dimensions, Value
 from thalweg.domain.expectation import Declared, Expectation
 from thalweg.domain.grammar import Grammar
@@ -24,6 +26,8 @@ def _listed(value: object) -> object:
 Id = Annotated[str, Field(pattern=r"^[a-z0-9_]+$"), BeforeValidator(_text)]
 Ids = Annotated[tuple[Id, ...], BeforeValidator(_listed)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+
+CELL = "cell"
 
 
 class Model(BaseModel):
@@ -290,9 +294,21 @@ class Pipeline(Model):
     time: TimeModel = Field(TimeModel(), description="The time that an item stands for.")
     steps: tuple[Step, ...] = Field(min_length=1, description="What is done, in this order.")
 
-    @property
+    @cached_property
     def domain_dimensions(self) -> Dimensions:
         return Dimensions(tuple(one.domain(name) for name, one in self.dimensions.items()))
+
+    def coordinates(self, values: Mapping[str, str]) -> Coordinates:
+        """The coordinates of a file or of what is made, in the order that makes up ids.
+
+        The grid cell that a tile is merged into stands in the place of the tile.
+        """
+        order = [
+            place
+            for name, dimension in self.dimensions.items()
+            for place in ((name, CELL) if dimension.kind == "tile" else (name,))
+        ]
+        return Coordinates(tuple((name, values[name]) for name in order if name in values))
 
     def domain_grammar(self) -> Grammar:
         return Grammar(

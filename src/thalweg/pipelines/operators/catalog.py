@@ -35,18 +35,17 @@ class CatalogOperator:
         self, step: CatalogStep, situation: Situation, before: Mapping[str, StepPlan]
     ) -> StepPlan:
         recorded = situation.items.get(step.collection, {})
-        documents = dict(recorded)
-        members = {name: _digest(document) for name, document in recorded.items()}
+        known = {name: _digest(document) for name, document in recorded.items()}
+        members = dict(known)
         stale: list[Ref] = []
         sources: list[Input] = []
         for planned in before[step.of].planned:
             artifact = situation.artifacts.get(planned.fingerprint) if planned.done else None
             if artifact is not None:
                 document = _item(situation, step, artifact)
-                documents[planned.id] = document
                 members[planned.id] = _digest(document)
                 sources.append(Input(artifact.zone, artifact.key, artifact.fingerprint))
-                if recorded.get(planned.id) != document:
+                if members[planned.id] != known.get(planned.id):
                     stale.append(artifact.ref)
             elif situation.rehearsal and planned.to_make:
                 members[planned.id] = planned.fingerprint
@@ -130,7 +129,7 @@ class CatalogOperator:
 
 
 def _item(situation: Situation, step: CatalogStep, artifact: Artifact) -> Document:
-    coordinates = Coordinates(tuple(artifact.coordinates.items()))
+    coordinates = situation.pipeline.coordinates(artifact.coordinates)
     plan = item_plan(situation.pipeline, step.of, coordinates)
     assert plan is not None
     return item_of(artifact, plan, situation.zones[artifact.zone])
@@ -147,7 +146,7 @@ def _stale_items(
         artifact = catalog.find(zone, key)
         if artifact is None:
             raise ArtifactNotFound(where=f"{zone}:{key}", hint="run again")
-        plan = item_plan(pipeline, step.of, Coordinates(tuple(artifact.coordinates.items())))
+        plan = item_plan(pipeline, step.of, pipeline.coordinates(artifact.coordinates))
         assert plan is not None
         yield item_of(artifact, plan, workspace.zone(zone)), artifact.ref
 
