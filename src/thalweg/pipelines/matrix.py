@@ -9,7 +9,7 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.matrix import Level, Matrix
 from thalweg.errors import UsageError
 from thalweg.pipelines.choice import Choice
-from thalweg.pipelines.items import catalog_step_of
+from thalweg.pipelines.item_plans import catalog_step_of
 from thalweg.pipelines.operators import OPERATORS
 from thalweg.pipelines.plan import Situation, StepPlan, plan_steps
 from thalweg.pipelines.schema import MosaicStep, Pipeline, StackStep

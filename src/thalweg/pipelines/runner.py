@@ -12,7 +12,6 @@ from thalweg.jobs.engine import Runs
 from thalweg.jobs.status import RunStatus
 from thalweg.jobs.tasks import Document, RunRequest, StagePlan
 from thalweg.pipelines.choice import Choice
-from thalweg.pipelines.items import collection_of
 from thalweg.pipelines.operators import OPERATORS
 from thalweg.pipelines.plan import StepPlan, plan_steps
 from thalweg.pipelines.schema import CatalogStep, InventoryStep, Pipeline
@@ -46,6 +45,8 @@ def prepare(pipeline: Pipeline, workspace: Workspace) -> None:
                 try:
                     catalog.collection(step.collection)
                 except CollectionNotFound:
+                    from thalweg.pipelines.items import collection_of
+
                     catalog.put_collection(collection_of(pipeline, step, ()))
     for name in workspace.zone_urls:
         folder = workspace.zone(name).folder

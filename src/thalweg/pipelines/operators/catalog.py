@@ -13,7 +13,7 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.errors import ArtifactNotFound, ObjectExists
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.items import collection_of, item_of, item_plan
+from thalweg.pipelines.item_plans import item_plan
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.schema import CatalogStep, Pipeline
 from thalweg.pipelines.workspace import Workspace
@@ -34,6 +34,8 @@ class CatalogOperator:
     def plan(
         self, step: CatalogStep, situation: Situation, before: Mapping[str, StepPlan]
     ) -> StepPlan:
+        from thalweg.pipelines.items import collection_of
+
         recorded = situation.items.get(step.collection, {})
         known = {name: _digest(document) for name, document in recorded.items()}
         members = dict(known)
@@ -75,6 +77,7 @@ class CatalogOperator:
 
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.catalog.validate import validate_collection, validate_item
+        from thalweg.pipelines.items import collection_of
 
         pipeline = Pipeline.model_validate(payload["pipeline"])
         step = pipeline.step(payload["step"])
@@ -129,6 +132,8 @@ class CatalogOperator:
 
 
 def _item(situation: Situation, step: CatalogStep, artifact: Artifact) -> Document:
+    from thalweg.pipelines.items import item_of
+
     coordinates = situation.pipeline.coordinates(artifact.coordinates)
     plan = item_plan(situation.pipeline, step.of, coordinates)
     assert plan is not None
@@ -142,6 +147,8 @@ def _stale_items(
     catalog: Catalog,
     workspace: Workspace,
 ) -> Iterator[tuple[Document, Ref]]:
+    from thalweg.pipelines.items import item_of
+
     for zone, key in payload["stale"]:
         artifact = catalog.find(zone, key)
         if artifact is None:

@@ -13,7 +13,7 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.errors import SourceChanged
 from thalweg.jobs.tasks import Document, Missing
-from thalweg.pipelines.items import item_plan
+from thalweg.pipelines.item_plans import item_plan
 from thalweg.pipelines.keys import key_stem
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.schema import PixelsModel, StackStep
