@@ -1,7 +1,8 @@
 """The worker process: calls functions by name, one at a time, until its parent is gone.
 
 Started as `python -m thalweg.jobs.worker PARENT_PID DESCRIPTOR`. Over the descriptor come JSON
-messages: first the parent's `sys.path`, then calls; each call is answered by its result or error.
+messages: first the parent's `sys.path`, then calls; the first is answered by "started", each call
+by its result or error.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     connection: Connection[bytes, bytes] = Connection(descriptor)
     try:
         sys.path[:] = json.loads(connection.recv_bytes())
+        connection.send_bytes(b"started")
         while True:
             connection.send_bytes(_answer(json.loads(connection.recv_bytes())))
     except (EOFError, ConnectionError):

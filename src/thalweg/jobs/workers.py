@@ -17,6 +17,7 @@ from thalweg.errors import ResourceUnavailable, TaskTimedOut, WorkerCrashed, fro
 from thalweg.jobs.interruption import Interrupted
 
 WORKER = "thalweg.jobs.worker"
+START_TIMEOUT = 120.0
 RECYCLE_ABOVE = 2**30
 LAST_WORDS = 600
 THREADED = ("GDAL_NUM", "NUMBA_NUM", "OMP_NUM", "OPENBLAS_NUM", "MKL_NUM")
@@ -39,6 +40,7 @@ class Worker:
             env={**os.environ, **ONE_THREAD},
         )
         other.close()
+        self._started = False
         self._connection.send_bytes(json.dumps(sys.path).encode())
 
     @property
@@ -48,12 +50,14 @@ class Worker:
     def call(self, function: str, arguments: list[Any], timeout: float) -> dict[str, Any]:
         """The answer: `result` or `error`, and the `memory` the process holds now, in bytes.
 
-        Raises `TaskTimedOut` after `timeout` seconds, `WorkerCrashed` where the process died; the
+        The time that the process takes to start does not count against `timeout`. Raises
+        `TaskTimedOut` after `timeout` seconds, `WorkerCrashed` where the process died; the
         worker is of no use afterwards.
         """
         self._output.truncate(0)
         request = {"call": function, "arguments": arguments}
         try:
+            self._await_start()
             self._connection.send_bytes(json.dumps(request).encode())
             if not self._connection.poll(timeout):
                 raise TaskTimedOut(
@@ -75,6 +79,14 @@ class Worker:
         self._process.wait()
         self._connection.close()
         self._output.close()
+
+    def _await_start(self) -> None:
+        if self._started:
+            return
+        if not self._connection.poll(START_TIMEOUT):
+            raise ResourceUnavailable(f"a worker process did not start in {START_TIMEOUT:g} s")
+        self._connection.recv_bytes()
+        self._started = True
 
     def _crash(self) -> WorkerCrashed:
         code = self._process.wait()
