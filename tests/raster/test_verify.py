@@ -88,16 +88,28 @@ def test_other_pixels_are_named_by_band_and_window(stacked: tuple[Path, Made]) -
     assert "band 1" not in str(e.value)
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_damage_to_any_level_is_found(stacked: tuple[Path, Made], level: int) -> None:
-    path, made = stacked
+def damage(path: Path, level: int, share: float) -> None:
+    """Zero sixteen bytes of the last block of a level, at a share of its length."""
     with tifffile.TiffFile(path) as file:
         page = file.pages[level]
-        middle = page.dataoffsets[-1] + page.databytecounts[-1] // 2
+        at = page.dataoffsets[-1] + int(page.databytecounts[-1] * share)
     content = bytearray(path.read_bytes())
-    content[middle : middle + 16] = bytes(16)
+    content[at : at + 16] = bytes(16)
     path.write_bytes(content)
+
+
+def test_changed_pixels_are_found(stacked: tuple[Path, Made]) -> None:
+    path, made = stacked
+    damage(path, level=0, share=0.5)
     with pytest.raises(VerificationFailed):
+        verify(path, made)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_block_that_does_not_decode_is_found(stacked: tuple[Path, Made], level: int) -> None:
+    path, made = stacked
+    damage(path, level, share=0)
+    with pytest.raises(VerificationFailed, match="cannot be read"):
         verify(path, made)
 
 
@@ -149,7 +161,7 @@ def test_a_broken_frame_is_found(stacked: tuple[Path, Made]) -> None:
     content = bytearray(path.read_bytes())
     content[leader] ^= 1
     path.write_bytes(content)
-    with pytest.raises(VerificationFailed, match="level 1: the block at .* frame"):
+    with pytest.raises(VerificationFailed, match=r"level 1: the block at .* frame"):
         verify(path, made)
 
 

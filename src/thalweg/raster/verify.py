@@ -17,7 +17,7 @@ from thalweg.raster.grid import TOLERANCE, Grid, grid_of
 from thalweg.raster.layout import Layout
 from thalweg.raster.made import Made, Window
 from thalweg.raster.pyramid import strip_rows
-from thalweg.raster.reading import environment, opened, read_rows
+from thalweg.raster.reading import environment, opened, read_rows, unreadable
 from thalweg.raster.structure import structure_faults
 
 
@@ -31,22 +31,27 @@ def verify(path: Path, made: Made, *, threads: int = 1) -> None:
     where = str(path)
     try:
         with environment(threads):
-            faults = [*_layout_faults(path, made)]
-            with opened(where, where=where) as dataset:
-                metadata = [*_metadata_faults(dataset, made)]
-                faults += metadata
-                # Pixels of another shape or type have nothing to be compared with.
-                if not metadata:
-                    faults += _pixel_faults(dataset, made, where)
-                    faults += _overview_faults(path, made)
+            faults = [*_faults(path, made)]
     except RasterError as error:
         raise VerificationFailed(error.message, where=where) from error
     if faults:
         raise VerificationFailed("; ".join(faults), where=where, hint="make it once more")
 
 
+def _faults(path: Path, made: Made) -> Iterator[str]:
+    with opened(str(path), where=str(path)) as dataset:
+        yield from _layout_faults(path, made)
+        metadata = [*_metadata_faults(dataset, made)]
+        yield from metadata
+        # Pixels of another shape or type have nothing to be compared with.
+        if not metadata:
+            yield from _pixel_faults(dataset, made, str(path))
+            yield from _overview_faults(path, made)
+
+
 def _layout_faults(path: Path, made: Made) -> Iterator[str]:
-    _, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
+    with unreadable(str(path)):
+        _, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
     yield from (str(fault) for fault in [*errors, *warnings])
     if made.layout is Layout.CANONICAL:
         yield from structure_faults(path)
@@ -109,7 +114,10 @@ def _pixel_faults(dataset: rasterio.DatasetReader, made: Made, where: str) -> It
 
 
 def _overview_faults(path: Path, made: Made) -> Iterator[str]:
-    """Decode every block of every overview: GDAL raises where one is damaged."""
+    """Decode every block of every overview: GDAL raises where one cannot be.
+
+    Their pixels are recorded nowhere, so damage that still decodes is left to the file's checksum.
+    """
     shapes = made.layout.shapes(made.grid.width, made.grid.height)[1:]
     for index, (width, height) in enumerate(shapes):
         with opened(str(path), where=str(path), overview_level=index) as dataset:

@@ -1,0 +1,66 @@
+"""Running one method in its own process, and telling what it cost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rio_cogeo.cogeo import cog_validate
+
+from thalweg.raster.structure import structure_faults
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of the first run and of the best after it, and peak memory in MB."""
+
+    cold: float
+    warm: float
+    memory: int
+
+
+def measure(program: Path, method: str, folder: Path, repeats: int) -> Cost:
+    """Run `program --method METHOD FOLDER REPEATS` in a process of its own."""
+    command = [sys.executable, str(program), "--method", method, str(folder), str(repeats)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Cost(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def report_cost(work: Callable[[], object], repeats: int) -> None:
+    """Do the work some times over and print its cost, as `measure` reads it."""
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    # ru_maxrss would be the parent's, where that was larger.
+    status = Path("/proc/self/status").read_text()
+    memory = int(status.split("VmHWM:")[1].split()[0]) >> 10
+    print(json.dumps({"cold": seconds[0], "warm": min(seconds[1:] or seconds), "memory": memory}))
+
+
+def verdict(path: Path) -> str:
+    """What rio-cogeo says without a warning allowed, and the promises of GDAL's ghost area."""
+    valid, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
+    faults = [*structure_faults(path)] if b"INTERLEAVE=BAND" in path.read_bytes()[:300] else []
+    return "valid" if valid and not faults else "; ".join([*errors, *warnings, *faults])
+
+
+def table(costs: dict[str, Cost], verdicts: dict[str, str]) -> str:
+    """A Markdown table; ratios are to the first row."""
+    ours = next(iter(costs.values()))
+    lines = [
+        "| | first run | warm | times ours | peak memory | times ours | COG |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, cost in costs.items():
+        lines.append(
+            f"| {name} | {cost.cold:.2f} s | {cost.warm:.2f} s | {cost.warm / ours.warm:.1f} "
+            f"| {cost.memory} MB | {cost.memory / ours.memory:.1f} | {verdicts[name]} |"
+        )
+    return "\n".join(lines)
