@@ -24,8 +24,8 @@ class Planned:
     """One artifact that a step ought to make.
 
     Where `obstacles` stand in the way it has no key, and cannot be made. It is `deferred` where it
-    is beyond what the run is limited to. `payload` is what the operator needs to make it besides;
-    `memory` and `size` (what it reads) are in bytes.
+    is beyond what the run is limited to, and made `again` where the run is forced. `payload` is
+    what the operator needs to make it besides; `memory` and `size` (what it reads) are in bytes.
     """
 
     coordinates: Coordinates
@@ -33,6 +33,7 @@ class Planned:
     fingerprint: str = ""
     key: str = ""
     done: bool = False
+    again: bool = False
     deferred: bool = False
     obstacles: tuple[Missing, ...] = ()
     payload: Document = field(default_factory=dict)
@@ -45,7 +46,7 @@ class Planned:
 
     @property
     def to_make(self) -> bool:
-        return not (self.done or self.deferred or self.obstacles)
+        return not (self.deferred or self.obstacles) and (self.again or not self.done)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class StepPlan:
     @property
     def already(self) -> int:
         """How many things need no task."""
-        return self.seen + sum(planned.done for planned in self.planned)
+        return self.seen + sum(planned.done and not planned.again for planned in self.planned)
 
     @property
     def missing(self) -> Iterator[Missing]:
@@ -121,9 +122,6 @@ class Situation:
     items: Mapping[str, Mapping[str, Document]] = field(default_factory=dict)
     zones: Mapping[str, Zone] = field(default_factory=dict)
     rehearsal: bool = False
-
-    def is_made(self, fingerprint: str) -> bool:
-        return fingerprint in self.artifacts and not self.choice.force
 
 
 class Operator(Protocol):

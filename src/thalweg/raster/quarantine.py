@@ -6,6 +6,7 @@ is named and the next one gets a new process. It may use a bounded amount of mem
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import resource
@@ -14,6 +15,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
 from typing import Any, Self
@@ -26,42 +29,44 @@ SECONDS = 30.0
 STARTING_SECONDS = 60.0
 
 
-class Quarantine:
-    """Inspects files apart; to be used in a `with` block.
+@dataclass(frozen=True)
+class Declaration:
+    """What files are held against, as in `thalweg.raster.inspect`.
 
-    `rules`, `crs`, `pixel` (size in units of the CRS) and `drivers` are what the files are held
-    against, as in `thalweg.raster.inspect`; `options` are GDAL's.
+    `pixel` is the pixel size in units of the CRS; `options` are GDAL's.
     """
 
-    def __init__(
-        self,
-        rules: PixelRules,
-        *,
-        crs: str | None = None,
-        pixel: float | None = None,
-        drivers: tuple[str, ...] = ("GTiff",),
-        options: Mapping[str, str] | None = None,
-        seconds: float = SECONDS,
-    ) -> None:
-        self._declaration = {
-            "rules": rules.to_json(),
-            "crs": crs,
-            "pixel": pixel,
-            "drivers": list(drivers),
-            "options": dict(options or {}),
-        }
+    rules: PixelRules
+    crs: str | None = None
+    pixel: float | None = None
+    drivers: tuple[str, ...] = ("GTiff",)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "rules": self.rules.to_json(), "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        return cls(**{**document, "rules": PixelRules.from_json(document["rules"])})
+
+
+class Quarantine:
+    """A process that inspects files; started at need, to be used by one thread."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
 
-    def inspect(self, path: str, where: str) -> dict[str, Any]:
+    def inspect(self, path: str, where: str, declaration: Declaration) -> dict[str, Any]:
         """`RasterFacts` as JSON; raises what `inspect` raises, or `UnreadableRaster` where the
         decoder died or did not come to an end."""
         connection = self._connection or self._start()
+        request = {"path": path, "where": where, "declaration": declaration.to_json()}
         try:
-            connection.send_bytes(json.dumps({"path": path, "where": where}).encode())
+            connection.send_bytes(json.dumps(request).encode())
             if not connection.poll(self._seconds):
-                self._stop()
+                self.close()
                 raise _unreadable(f"reading it took over {self._seconds:g} s", where)
             answer = json.loads(connection.recv_bytes())
         except (EOFError, ConnectionError):
@@ -80,7 +85,7 @@ class Quarantine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stop()
+        self.close()
 
     def _start(self) -> Connection[Any, Any]:
         ours, theirs = Pipe()
@@ -91,28 +96,27 @@ class Quarantine:
                 stdin=subprocess.DEVNULL,
             )
         self._connection = ours
-        ours.send_bytes(json.dumps([sys.path, self._declaration]).encode())
+        ours.send_bytes(json.dumps(sys.path).encode())
         if not ours.poll(STARTING_SECONDS):
-            self._stop()
+            self.close()
             raise UnexpectedError("the inspecting process did not start")
         ours.recv_bytes()
         return ours
 
-    def _stop(self) -> int:
-        """Ends the process, if there is one; its exit status."""
+    def close(self) -> None:
+        """Ends the process, if there is one."""
         if self._process is None or self._connection is None:
-            return 0
+            return
         self._connection.close()
         with suppress(ProcessLookupError):
             self._process.kill()
-        status = self._process.wait()
+        self._process.wait()
         self._process = self._connection = None
-        return status
 
     def _death(self) -> str:
         assert self._process is not None
         status = self._process.wait()
-        self._stop()
+        self.close()
         return signal.Signals(-status).name if status < 0 else f"exit status {status}"
 
 
@@ -120,51 +124,55 @@ def _unreadable(message: str, where: str) -> UnreadableRaster:
     return UnreadableRaster(message, where=where, hint="ask for the file anew, or remove it")
 
 
+@cache
+def shared_quarantine() -> Quarantine:
+    """The one of this process; it ends with it."""
+    quarantine = Quarantine()
+    atexit.register(quarantine.close)
+    return quarantine
+
+
 def main() -> None:
     """The process: answers until its parent is gone."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
     try:
-        sys.path[:], declaration = json.loads(connection.recv_bytes())
-        inspector = _inspector(declaration)
+        sys.path[:] = json.loads(connection.recv_bytes())
+        import thalweg.raster.inspect  # noqa: F401 - loaded before the clock of a file runs
+
         connection.send_bytes(b"ready")
         while True:
-            connection.send_bytes(json.dumps(inspector(connection.recv_bytes())).encode())
+            answer = _answer(json.loads(connection.recv_bytes()))
+            connection.send_bytes(json.dumps(answer).encode())
     except (EOFError, ConnectionError):
         os._exit(0)
 
 
-def _inspector(declaration: dict[str, Any]) -> Any:
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
     import rasterio
 
     from thalweg.raster.inspect import ExpectedGrid, inspect
 
-    rules = PixelRules.from_json(declaration["rules"])
-    pixel = declaration["pixel"]
-    grid = ExpectedGrid(declaration["crs"], pixel and (pixel, pixel))
-
-    def answer(request: bytes) -> dict[str, Any]:
-        file = json.loads(request)
-        try:
-            with rasterio.Env(**declaration["options"]):
-                facts = inspect(
-                    file["path"],
-                    where=file["where"],
-                    rules=rules,
-                    grid=grid,
-                    drivers=declaration["drivers"],
-                )
-        except ThalwegError as error:
-            return {"error": error.to_json()}
-        except MemoryError:
-            too_much = _unreadable("reading it asks for too much memory", file["where"])
-            return {"error": too_much.to_json()}
-        except Exception as error:
-            fault = UnexpectedError(f"{type(error).__name__}: {error}", where=file["where"])
-            return {"error": fault.to_json()}
-        return {"facts": facts.to_json()}
-
-    return answer
+    where = request["where"]
+    declared = Declaration.from_json(request["declaration"])
+    pixel = declared.pixel
+    grid = ExpectedGrid(declared.crs, None if pixel is None else (pixel, pixel))
+    try:
+        with rasterio.Env(**declared.options):
+            facts = inspect(
+                request["path"],
+                where=where,
+                rules=declared.rules,
+                grid=grid,
+                drivers=declared.drivers,
+            )
+    except ThalwegError as error:
+        return {"error": error.to_json()}
+    except MemoryError:
+        return {"error": _unreadable("reading it asks for too much memory", where).to_json()}
+    except Exception as error:
+        return {"error": UnexpectedError(f"{type(error).__name__}: {error}", where=where).to_json()}
+    return {"facts": facts.to_json()}
 
 
 if __name__ == "__main__":

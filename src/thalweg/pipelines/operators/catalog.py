@@ -65,7 +65,8 @@ class CatalogOperator:
             tuple(sources),
             digest,
             immutable_key(f"{pipeline.name}/{step.name}/{step.collection}", digest, "parquet"),
-            done=situation.is_made(digest) and not stale,
+            done=digest in situation.artifacts and not stale,
+            again=situation.choice.force,
             payload={
                 "pipeline": pipeline.model_dump(mode="json"),
                 "stale": [list(ref) for ref in stale],

@@ -15,7 +15,7 @@ from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
-    from thalweg.raster.quarantine import Quarantine
+    from thalweg.raster.quarantine import Declaration
     from thalweg.storage.zones import Zone
 
 BATCH = 64
@@ -55,12 +55,15 @@ class Inventory:
         return StepPlan(step, tasks=tasks, problems=problems, seen=seen)
 
     def run(self, payload: Document, workspace: Workspace) -> Document:
-        from thalweg.raster.quarantine import Quarantine
+        from thalweg.raster.quarantine import Declaration
 
         zone = workspace.zone(payload["source_zone"])
-        rules = PixelsModel(**payload["pixels"]).domain()
-        with Quarantine(rules, **payload["grid"], options=zone.gdal_environment()) as quarantine:
-            sources = [_source(file, payload, zone, quarantine) for file in payload["files"]]
+        declaration = Declaration(
+            PixelsModel(**payload["pixels"]).domain(),
+            **payload["grid"],
+            options=zone.gdal_environment(),
+        )
+        sources = [_source(file, payload, zone, declaration) for file in payload["files"]]
         with workspace.catalog() as catalog:
             catalog.record_sources(sources)
             gone = [Ref(zone.name, key) for key in payload["gone"]]
@@ -112,12 +115,15 @@ def _task(
     return Task(number, label, TASK_CALL, payload, MEMORY, TIMEOUT, max(len(files), 1))
 
 
-def _source(file: Document, payload: Document, zone: Zone, quarantine: Quarantine) -> Source:
+def _source(file: Document, payload: Document, zone: Zone, declaration: Declaration) -> Source:
+    from thalweg.raster.quarantine import shared_quarantine
+
     facts: Document = {}
     problem = file["problem"]
     if problem is None:
         try:
-            facts = quarantine.inspect(zone.gdal_path(file["key"]), file["key"])
+            path = zone.gdal_path(file["key"])
+            facts = shared_quarantine().inspect(path, file["key"], declaration)
             _check_tile(file, facts, payload["tile"])
         except RasterError as error:
             problem = error.to_json()

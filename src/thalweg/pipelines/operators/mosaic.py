@@ -79,7 +79,8 @@ class Mosaic:
             inputs,
             digest,
             immutable_key(key_stem(pipeline, step.name, coordinates), digest, "tif"),
-            done=situation.is_made(digest),
+            done=digest in situation.artifacts,
+            again=situation.choice.force,
             deferred=not reached,
             payload={
                 **parameters,

@@ -90,7 +90,8 @@ class Stack:
             inputs,
             digest,
             immutable_key(key_stem(pipeline, step.name, coordinates), digest, "tif"),
-            done=situation.is_made(digest),
+            done=digest in situation.artifacts,
+            again=situation.choice.force,
             deferred=deferred,
             payload={
                 **parameters,
