@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Any
 
@@ -11,7 +12,7 @@ from numba import types
 from numba.extending import overload
 
 from thalweg.domain.pixels import PixelRules
-from thalweg.raster.codec import Pixels, checked_dtype
+from thalweg.raster.codec import Pixels, checked_dtype, stored
 from thalweg.raster.runs import uniform
 
 
@@ -47,6 +48,10 @@ class Reducer:
         self._tallies = np.zeros(self._special.size, np.int64)
         self._zero = np.int64(0) if dtype.kind in "iu" else np.float64(0)
         self._mode = _CODES[resampling]
+        others = np.array([rules.nodata, *(s.value for s in rules.kept_special())])
+        # Where every other value is below the smallest valid one (or is NaN), one comparison tells.
+        self._told_apart = not bool((others >= rules.minimum).any())
+        self._minimum = stored(rules.minimum, dtype)
 
     def reduce(self, pixels: Pixels, out: Pixels) -> None:
         """Fill `out`, of shape ceil(pixels.shape / factor), from `pixels`."""
@@ -60,6 +65,8 @@ class Reducer:
             self._tallies,
             self._zero,
             self._mode,
+            self._told_apart,
+            self._minimum,
         )
 
 
@@ -71,7 +78,8 @@ def _mean(total: Any, count: Any) -> Any:
 @overload(_mean, inline="always", strict=False)
 def _mean_of(total: Any, count: Any) -> Any:  # noqa: ARG001
     if isinstance(total, types.Integer):
-        return lambda total, count: (2 * total + count) // (2 * count)
+        # Exact in a double: the quotient is a multiple of 1 / (2 count), far above its rounding.
+        return lambda total, count: math.floor((2 * total + count) / (2 * count))
     return lambda total, count: total / count
 
 
@@ -86,6 +94,8 @@ def _reduce(
     tallies: Any,
     zero: Any,
     mode: int,
+    told_apart: bool,
+    minimum: Any,
 ) -> None:
     height, width = pixels.shape
     for row in range(out.shape[0]):
@@ -108,6 +118,17 @@ def _reduce(
                     right = min(left + factor, width)
                     if mode == _NEAREST:
                         out[row, cell] = pixels[(top + bottom - 1) // 2, (left + right - 1) // 2]
+                        continue
+                    total, count = zero, 0
+                    if told_apart and mode == _MEAN:
+                        for y in range(top, bottom):
+                            for x in range(left, right):
+                                value = pixels[y, x]
+                                if value >= minimum:
+                                    total += value
+                                    count += 1
+                    if count > 0:
+                        out[row, cell] = _mean(total, count)
                     else:
                         out[row, cell] = _cell(
                             pixels, top, bottom, left, right, nodata, special, tallies, zero, mode

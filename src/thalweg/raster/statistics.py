@@ -15,7 +15,7 @@ from numba.extending import overload
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import UndeclaredValue
 from thalweg.raster.codec import Pixels, checked_dtype, stored
-from thalweg.raster.runs import run_end
+from thalweg.raster.runs import count_values, run_end
 
 # A bucket is what a double's exponent and the first five bits of its mantissa say: each octave is
 # cut into 32, without a logarithm.
@@ -23,6 +23,8 @@ BUCKETS_PER_OCTAVE = 32
 _BUCKET_SHIFT = 52 - 5
 _BUCKETS = 1 << (11 + 5)
 _SQUARE_SPLIT = 1 << 31
+
+_ONCE = np.empty(0, np.int64)
 
 _NODATA, _VALID, _POSITIVE, _UNDECLARED, _LIKE_FIRST, _FIRST_ROW, _FIRST_COL, _SPECIAL = range(8)
 
@@ -153,12 +155,38 @@ class Tally:
         self._total: Any = 0 if self._integer else 0.0
         self._squares: Any = 0 if self._integer else 0.0
         self._rows = 0
+        self._times = np.zeros(1 << 8 * dtype.itemsize if dtype.itemsize <= 2 else 0, np.int64)
 
     def add(self, pixels: Pixels) -> None:
         """Count rows of (rows, columns); special values meant as nodata are replaced in place."""
+        bits = pixels.view(f"u{pixels.itemsize}")
+        if not (self._times.size and self._count_by_value(bits, pixels.dtype)):
+            self._count(pixels, bits)
+        self._rows += pixels.shape[0]
+
+    def _count_by_value(self, bits: Pixels, dtype: np.dtype[Any]) -> bool:
+        """Count how often each value of a small type occurs, and then each value once.
+
+        False, with nothing counted, where some value must be found: to replace or to report it.
+        """
+        self._times[:] = 0
+        count_values(bits, self._times)
+        found = np.flatnonzero(self._times).astype(bits.dtype)
+        values = found.view(dtype)
+        low, high = self._limits
+        kept = [self._nodata, *self._values[~self._replace]]
+        plain = np.isin(values, kept) | ((values >= low) & (values <= high))
+        if not plain.all() or np.isin(values, self._values[self._replace]).any():
+            return False
+        self._count(values[None], found[None], self._times[found])
+        return True
+
+    def _count(self, pixels: Pixels, bits: Pixels, times: Pixels = _ONCE) -> None:
+        """Count pixels, or distinct values and how many times each occurs."""
         _count(
             pixels,
-            pixels.view(f"u{pixels.itemsize}"),
+            bits,
+            times,
             self._rows,
             *self._limits,
             self._nodata,
@@ -169,7 +197,6 @@ class Tally:
             self._extremes,
             self._buckets,
         )
-        self._rows += pixels.shape[0]
         # Emptied at each call: int64 holds the sums of one strip, Python's integers those of all.
         plain, high, low = self._sums.tolist()
         self._total += plain
@@ -249,6 +276,7 @@ def _square_parts_of(value: Any) -> Any:
 def _count(
     pixels: Any,
     bits: Any,
+    times: Any,
     first_row: int,
     low: float,
     high: float,
@@ -271,7 +299,7 @@ def _count(
             # Runs of one value, of which floods mostly consist, are counted at once.
             value = line[col]
             end = run_end(line_bits, col)
-            start, run = col, end - col
+            start, run = col, times[col] if times.size else end - col
             col = end
             if value == nodata or (nodata_is_nan and value != value):
                 counts[_NODATA] += run
