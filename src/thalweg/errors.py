@@ -221,6 +221,41 @@ class VerificationFailed(RasterError):
     """What was written is not what was planned; it was not published."""
 
 
+# Hexagons --------------------------------------------------------------------------------------
+
+
+class HexagonError(ThalwegError):
+    """Hexagons could not be made, read or written."""
+
+
+class OutlinesMissing(HexagonError):
+    """The outlines of countries are not here: they are made when Thalweg is built."""
+
+
+class UnreadableOutlines(HexagonError):
+    """The file of outlines cannot be used."""
+
+
+class MissingColumn(HexagonError):
+    """The file holds no column of that name."""
+
+
+class UnknownPlace(HexagonError):
+    """No outline has that code."""
+
+
+class TooManyCells(HexagonError):
+    """The place holds more cells of that resolution than are made at once."""
+
+
+class NoTables(HexagonError):
+    """No hexagon table is there to read."""
+
+
+class UnknownLayer(HexagonError):
+    """The tables hold no such layer."""
+
+
 # The catalogue ---------------------------------------------------------------------------------
 
 
