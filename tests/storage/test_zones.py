@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import LocalStore
 
 from thalweg.errors import DiskFull, ObjectExists, ObjectNotFound, SettingsError, StorageError
 from thalweg.storage.checksums import sha256_of
@@ -155,3 +157,37 @@ def test_the_same_object_as_gdal_names_it(monkeypatch: pytest.MonkeyPatch) -> No
     assert Zone("b", "gs://bucket").gdal_path("a.tif") == "/vsigs/bucket/a.tif"
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9000")
     assert Zone("b", "s3://bucket").gdal_environment()["AWS_S3_ENDPOINT"] == "localhost:9000"
+
+
+def test_an_odd_name_link_or_loop_does_not_hide_the_other_files(tmp_path: Path) -> None:
+    """One name with a control character or bytes that are no UTF-8 once failed the listing."""
+    folder = tmp_path / "zone"
+    (folder / "deep").mkdir(parents=True)
+    names = (b"sound 1%.tif", b"new\nline.tif", b"bell\x1b[31m.tif", b"bytes\xff.tif", "ü".encode())
+    for name in names:
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"1")
+    (folder / "deep" / "loop").symlink_to(folder)
+    (folder / "deep" / "linked.tif").symlink_to(folder / "sound 1%.tif")
+    (folder / "nowhere.tif").symlink_to(tmp_path / "gone")
+    os.mkfifo(folder / "pipe.tif")
+    zone = Zone("bronze", str(folder))
+    assert {one.key for one in zone.list()} == {
+        "sound 1%.tif",
+        r"new\x0aline.tif",
+        r"bell\x1b[31m.tif",
+        r"bytes\xff.tif",
+        "ü",
+        "nowhere.tif",
+        "deep/linked.tif",
+    }
+    assert zone.head("sound 1%.tif") in list(zone.list())
+    assert zone.head("nowhere.tif") is None
+    assert zone.head("deep") is None
+
+
+def test_the_etag_of_a_folder_is_that_of_object_storage_on_it(zone: Zone) -> None:
+    """Were it to change, everything ever made would be made again."""
+    publish(zone, "a/b.tif", b"pixels")
+    (found,) = zone.list("a")
+    assert zone.folder is not None
+    assert f'"{found.etag}"' == obstore.head(LocalStore(zone.folder), "a/b.tif")["e_tag"]

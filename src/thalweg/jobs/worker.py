@@ -7,7 +7,6 @@ by its result or error.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import faulthandler
 import importlib
@@ -22,8 +21,8 @@ from typing import Any
 import psutil
 
 from thalweg.errors import DiskFull, ResourceUnavailable, ThalwegError, UnexpectedError
+from thalweg.processes import die_with
 
-PR_SET_PDEATHSIG = 1
 TRACEBACK_LINES = 8
 PASSING = {
     errno.EAGAIN,
@@ -41,7 +40,7 @@ PASSING = {
 
 def main() -> None:
     parent, descriptor = int(sys.argv[1]), int(sys.argv[2])
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     connection: Connection[bytes, bytes] = Connection(descriptor)
@@ -52,14 +51,6 @@ def main() -> None:
             connection.send_bytes(_answer(json.loads(connection.recv_bytes())))
     except (EOFError, ConnectionError):
         # The parent is gone, and with it the reason to tidy up.
-        os._exit(0)
-
-
-def _die_with(parent: int) -> None:
-    """End this process with the thread that started it, even by kill -9."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
         os._exit(0)
 
 

@@ -13,7 +13,8 @@ from thalweg.pipelines.choice import Choice
 from thalweg.pipelines.schema import MosaicStep, Pipeline, StackStep, Step
 from thalweg.pipelines.survey import Survey
 from thalweg.pipelines.workspace import Workspace
-from thalweg.storage.zones import StoredObject, Zone
+from thalweg.storage.folders import StoredObject
+from thalweg.storage.zones import Zone
 
 TASK_CALL = "thalweg.pipelines.runner:run_task"
 TIMEOUT = 1800.0

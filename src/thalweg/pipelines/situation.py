@@ -12,7 +12,7 @@ from thalweg.pipelines.plan import Situation
 from thalweg.pipelines.schema import CatalogStep, Pipeline
 from thalweg.pipelines.survey import RawFile, source_prefix, survey
 from thalweg.pipelines.workspace import Workspace
-from thalweg.storage.zones import StoredObject
+from thalweg.storage.folders import StoredObject
 
 
 def gather(

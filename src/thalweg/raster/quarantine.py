@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import ThalwegError, UnexpectedError, UnreadableRaster, from_json
+from thalweg.processes import die_with
 
 MEMORY = 4 << 30
 SECONDS = 30.0
@@ -91,7 +92,8 @@ class Quarantine:
         ours, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                # -P: modules of the current folder must not stand in for the process's imports.
+                [sys.executable, "-P", "-m", __name__, str(os.getpid()), str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
@@ -133,9 +135,10 @@ def shared_quarantine() -> Quarantine:
 
 
 def main() -> None:
-    """The process: answers until its parent is gone."""
+    """The process: answers until its parent is gone, which may be while a decoder hangs."""
+    die_with(int(sys.argv[1]))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    connection: Connection[Any, Any] = Connection(int(sys.argv[2]))
     try:
         sys.path[:] = json.loads(connection.recv_bytes())
         import thalweg.raster.inspect  # noqa: F401 - loaded before the clock of a file runs

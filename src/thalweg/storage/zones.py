@@ -10,7 +10,6 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
@@ -33,18 +32,10 @@ from thalweg.errors import (
     StorageError,
     StorageUnavailable,
 )
+from thalweg.storage.folders import StoredObject, file_at, files_below
 from thalweg.storage.staging import STAGING_FOLDER, staging_area
 
 _GDAL_PREFIX = {"s3": "/vsis3/", "az": "/vsiaz/", "gs": "/vsigs/"}
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One object of a listing. `etag` changes whenever the object is replaced or touched."""
-
-    key: str
-    size: int
-    etag: str
 
 
 class Zone:
@@ -79,6 +70,10 @@ class Zone:
         where a zone's folder does not exist.
         """
         with self._named_errors(prefix):
+            if self._folder is not None:
+                self._check_folder(self._folder)
+                yield from files_below(self._folder, prefix)
+                return
             for batch in obstore.list(self._store(), prefix=prefix or None, chunk_size=1000):
                 for meta in batch:
                     key = meta["path"]
@@ -87,8 +82,8 @@ class Zone:
 
     def head(self, key: str) -> StoredObject | None:
         """The object of a key, or None where there is none."""
-        if self._folder is not None and not self._folder.is_dir():
-            return None
+        if self._folder is not None:
+            return file_at(self._folder, _checked(key))
         with self._named_errors(key):
             try:
                 meta = obstore.head(self._store(), _checked(key))
@@ -181,13 +176,16 @@ class Zone:
     def _store(self) -> ObjectStore:
         if self._folder is None:
             return from_url(self.url)
-        if not self._folder.is_dir():
+        self._check_folder(self._folder)
+        return LocalStore(self._folder)
+
+    def _check_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
             raise ObjectNotFound(
                 "no such folder",
-                where=str(self._folder),
+                where=str(folder),
                 hint=f"zone {self.name!r} is set to it; create it or set the zone to another place",
             )
-        return LocalStore(self._folder)
 
     @contextmanager
     def _named_errors(self, key: str) -> Iterator[None]:
