@@ -1,0 +1,157 @@
+"""Outlines of countries and other areas by code: Natural Earth's, or a file of the user's."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+import shapely
+from numpy.typing import NDArray
+from pyogrio.errors import DataLayerError, DataSourceError
+from rasterio.crs import CRS
+from rasterio.warp import transform as reproject
+from shapely.geometry.base import BaseGeometry
+
+from thalweg.errors import MissingColumn, OutlinesMissing, UnknownPlace, UnreadableOutlines
+from thalweg.hexagons.cells import Cells, cell_centres
+from thalweg.hexagons.sphere import (
+    Geometries,
+    crosses_antimeridian,
+    cut_at_antimeridian,
+)
+
+type Scale = Literal["10m", "50m"]
+
+SCALES: tuple[Scale, ...] = ("10m", "50m")
+DATA_FOLDER = Path(__file__).parent / "data"
+_LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
+_WGS84 = CRS.from_epsg(4326)
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Areas with a code each, in WGS 84, valid and cut at the antimeridian.
+
+    An area without a code (disputed land, in Natural Earth) has None; one code may have several
+    outlines.
+    """
+
+    codes: tuple[str | None, ...]
+    geometries: Geometries
+    where: str
+
+    def of(self, code: str) -> BaseGeometry:
+        """The whole outline of a code, upper or lower case; raises `UnknownPlace`."""
+        known = {one.casefold() for one in self.codes if one is not None}
+        wanted = code.casefold()
+        if wanted not in known:
+            near = difflib.get_close_matches(wanted, known, n=3)
+            hint = ", ".join(one for one in self.codes if one and one.casefold() in near)
+            raise UnknownPlace(
+                f"no outline has the code {code!r}",
+                hint=f"did you mean {hint}?" if near else f"it holds {len(known)} other codes",
+                where=self.where,
+            )
+        chosen = [one is not None and one.casefold() == wanted for one in self.codes]
+        return shapely.union_all(self.geometries[np.array(chosen)])
+
+    def codes_at(self, points: NDArray[np.float64]) -> list[str | None]:
+        """The code of the area that each point [n, 2] (longitude, latitude) lies in, if any.
+
+        On a common border the first area in the order of the file has it.
+        """
+        area = np.full(len(points), len(self.codes), np.intp)
+        for index in reversed(range(len(self.codes))):
+            west, south, east, north = self.geometries[index].bounds
+            near = np.flatnonzero(
+                ((points >= (west, south)) & (points <= (east, north))).all(axis=1)
+            )
+            if len(near):
+                shapely.prepare(self.geometries[index])
+                area[near[shapely.intersects_xy(self.geometries[index], points[near])]] = index
+        return [(*self.codes, None)[index] for index in area.tolist()]
+
+
+def cell_codes(cells: Cells, outlines: Outlines) -> list[str | None]:
+    """The code of the area that each cell's own centre lies in; None at sea."""
+    return outlines.codes_at(cell_centres(cells))
+
+
+def countries(scale: Scale = "10m") -> Outlines:
+    """Natural Earth's countries by ISO 3166-1 alpha-3 code, at 1:10 or 1:50 million.
+
+    Kosovo has XKX. Disputed areas have no code. Raises `OutlinesMissing`.
+    """
+    path = DATA_FOLDER / f"countries-{scale}.parquet"
+    if not path.exists():
+        raise OutlinesMissing(
+            hint="install Node.js with npm and call script/outlines in a checkout, or name a file "
+            "of outlines of your own and the column of its codes",
+            where=str(path),
+        )
+    return read_outlines(path, "iso3")
+
+
+def read_outlines(path: Path, column: str) -> Outlines:
+    """The areas of a vector file in any CRS, with their codes from a column.
+
+    Reads GeoParquet, and what GDAL reads: GeoPackage, GeoJSON, FlatGeobuf, Shapefile and others.
+    Raises `UnreadableOutlines` or `MissingColumn`.
+    """
+    codes, geometries, crs = _read(path, column)
+    if crs not in _LONGITUDE_LATITUDE:
+        geometries = shapely.transform(geometries, _to_wgs84(CRS.from_user_input(crs)))
+    areal = np.isin(shapely.get_type_id(geometries), (3, 6))
+    if not areal.all():
+        raise UnreadableOutlines(
+            f"feature {np.flatnonzero(~areal)[0] + 1} is no polygon",
+            hint="outlines are polygons or multipolygons",
+            where=str(path),
+        )
+    for index in np.flatnonzero(~shapely.is_valid(geometries) | crosses_antimeridian(geometries)):
+        geometries[index] = cut_at_antimeridian(geometries[index])
+    return Outlines(tuple(codes), geometries, str(path))
+
+
+def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
+    if not path.exists():
+        raise UnreadableOutlines("there is no such file", where=str(path))
+    try:
+        table, geometry, crs = (_read_parquet if path.suffix == ".parquet" else _read_gdal)(path)
+    except (DataSourceError, DataLayerError, pa.ArrowInvalid) as error:
+        raise UnreadableOutlines(str(error), where=str(path)) from error
+    if column not in table.column_names:
+        held = ", ".join(name for name in table.column_names if name != geometry)
+        raise MissingColumn(f"no column {column!r}", hint=f"it holds {held}", where=str(path))
+    codes = [None if code is None else str(code) for code in table[column].to_pylist()]
+    return codes, shapely.from_wkb(table[geometry].to_numpy(zero_copy_only=False)), crs
+
+
+def _read_gdal(path: Path) -> tuple[pa.Table, str, str]:
+    meta, table = pyogrio.read_arrow(path, force_2d=True)
+    return table, meta["geometry_name"] or "wkb_geometry", meta["crs"] or "OGC:CRS84"
+
+
+def _read_parquet(path: Path) -> tuple[pa.Table, str, str]:
+    table = pq.read_table(path)
+    metadata = (table.schema.metadata or {}).get(b"geo")
+    if metadata is None:
+        raise pa.ArrowInvalid("the file is Parquet, but not GeoParquet")
+    geo = json.loads(metadata)
+    crs = geo["columns"][geo["primary_column"]].get("crs")
+    return table, geo["primary_column"], json.dumps(crs) if crs else "OGC:CRS84"
+
+
+def _to_wgs84(crs: CRS) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    def transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack(reproject(crs, _WGS84, *points.T))
+
+    return transform
