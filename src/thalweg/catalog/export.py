@@ -5,19 +5,17 @@ Both are written aside and then put in place of an earlier export.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from thalweg.catalog.ledger import Catalog, Document
 from thalweg.catalog.stac import STAC_VERSION
-from thalweg.errors import DiskFull, ExportRefused, InvalidItem
-from thalweg.storage.staging import staging_area, sweep
+from thalweg.errors import ExportRefused, InvalidItem
+from thalweg.storage.staging import written_aside
 
 _JSON = "application/json"
 _GEOJSON = "application/geo+json"
@@ -46,7 +44,7 @@ def export_static(
             hint="give an empty folder, one that does not exist yet, or an earlier export",
             where=str(folder),
         )
-    with _written_aside(folder) as aside:
+    with written_aside(folder) as aside:
         collections = catalog.collections()
         root = _root(catalog_id, description, [collection["id"] for collection in collections])
         _write(aside / "catalog.json", root)
@@ -77,7 +75,7 @@ def export_geoparquet(catalog: Catalog, folder: Path) -> list[Path]:
         items = list(catalog.items(collection["id"]))
         if items:
             path = folder / f"{_name(collection['id'])}.parquet"
-            with _written_aside(path) as aside:
+            with written_aside(path) as aside:
                 write_geoparquet(collection, items, aside)
                 aside.replace(path)
             written.append(path)
@@ -109,20 +107,6 @@ def _is_export(folder: Path) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     return isinstance(root, dict) and root.get("type") == "Catalog"
-
-
-@contextmanager
-def _written_aside(target: Path) -> Iterator[Path]:
-    """A path on the target's file system, to write to and then move to the target."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
-    try:
-        with staging_area(target.parent) as area:
-            yield area / target.name
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(hint="make room for the export", where=str(target)) from error
-        raise
 
 
 def _replace_folder(aside: Path, folder: Path) -> None:

@@ -6,6 +6,7 @@ told from what a live one is writing.
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+
+from thalweg.errors import DiskFull
 
 STAGING_FOLDER = ".staging"
 
@@ -26,6 +29,23 @@ def staging_area(zone_folder: Path) -> Iterator[Path]:
         yield area
     finally:
         shutil.rmtree(area, ignore_errors=True)
+
+
+@contextmanager
+def written_aside(target: Path) -> Iterator[Path]:
+    """A path on the target's file system, to write to and then move to the target.
+
+    Raises `DiskFull` where the block runs out of space.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
+    try:
+        with staging_area(target.parent) as area:
+            yield area / target.name
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(hint="make room for it", where=str(target)) from error
+        raise
 
 
 def sweep(zone_folder: Path) -> int:

@@ -1,0 +1,158 @@
+"""Hexagon tables: Parquet by theme, dataset and resolution, and DuckDB's view of them all.
+
+One row per cell and series (scenario), the layers of the series (return periods) as columns such
+as mean_1in100. Rows lie in the order of the cells' ids, which is an order in space.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from thalweg.errors import NoTables
+from thalweg.hexagons.cells import Cells, cell_strings
+from thalweg.hexagons.expected import Integration, expected_annual
+from thalweg.hexagons.layers import Series, column_name
+
+type Statistics = Mapping[str, NDArray[Any]]
+
+ROW_GROUP_ROWS = 100_000
+VIEW = "hexagons"
+METADATA_KEY = b"thalweg"
+EXPECTED = {
+    "mean": "expected_annual_depth",
+    "wet_share": "expected_annual_wet_share",
+    "wet_area_km2": "expected_annual_wet_area_km2",
+}
+
+
+def partition(series: Series, resolution: int) -> str:
+    """The folder of a series' table below the root of all tables."""
+    return f"theme={series.theme}/dataset={series.dataset}/resolution={resolution}"
+
+
+def series_table(
+    series: Series,
+    cells: Cells,
+    statistics: Statistics,
+    *,
+    countries: Sequence[str | None] | None = None,
+    units: Mapping[str, str] | None = None,
+    integration: Integration | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> pa.Table:
+    """The rows of one series: `cells` [n], each once, and each of the statistics [n, layers].
+
+    NaN becomes null. Where the series has return periods, those statistics that are in `EXPECTED`
+    are integrated over annual probability. `units` names each statistic's unit where it is not the
+    pixels' own. `notes` go into the metadata beside series and integration: the sampling rule, say.
+    """
+    order = np.argsort(cells)
+    cells = cells[order]
+    columns: dict[pa.Field, Any] = {
+        pa.field("cell", pa.uint64(), nullable=False): cells,
+        pa.field("h3", pa.string(), nullable=False): cell_strings(cells),
+        pa.field("country", pa.string()): _ordered(countries or [None] * len(cells), order),
+        pa.field("series", pa.string(), nullable=False): [series.id] * len(cells),
+    }
+    for name, value in series.coordinates.items():
+        columns[pa.field(name, pa.string())] = [value] * len(cells)
+    chosen = integration or Integration()
+    for statistic, column in EXPECTED.items():
+        if series.return_periods and statistic in statistics:
+            values = expected_annual(statistics[statistic], series.return_periods, chosen)
+            field = _field(column, np.dtype(np.float64), _unit(series, statistic, units))
+            columns[field] = values[order]
+    for statistic, per_layer in statistics.items():
+        unit = _unit(series, statistic, units)
+        for layer, label in enumerate(series.labels):
+            field = _field(column_name(statistic, label), per_layer.dtype, unit)
+            columns[field] = per_layer[order, layer]
+    described = {
+        "series": series.to_json(),
+        "statistics": list(statistics),
+        "integration": chosen.to_json(),
+        **(notes or {}),
+    }
+    schema = pa.schema(
+        list(columns), metadata={METADATA_KEY: json.dumps(described).encode()}
+    )
+    arrays = [pa.array(values, field.type, from_pandas=True) for field, values in columns.items()]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Writes a table; the same rows give the same bytes."""
+    pq.write_table(
+        table,
+        path,
+        compression="zstd",
+        row_group_size=ROW_GROUP_ROWS,
+        use_dictionary=["country", "series"],
+        write_page_index=True,
+    )
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a table's file says of itself: its series, and the statistics of each layer."""
+
+    path: Path
+    series: Series
+    statistics: tuple[str, ...]
+
+
+def describe(path: Path) -> Described:
+    """What a table's file says of itself."""
+    document = json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+    return Described(path, Series.from_json(document["series"]), tuple(document["statistics"]))
+
+
+def find_tables(root: Path) -> list[Path]:
+    """Every table below a folder; raises `NoTables`."""
+    found = sorted(root.glob("theme=*/dataset=*/resolution=*/*.parquet"))
+    if not found:
+        raise NoTables(hint="run a pipeline that has a step `hexagons`", where=str(root))
+    return found
+
+
+def connect(tables: Sequence[Path]) -> duckdb.DuckDBPyConnection:
+    """DuckDB with the view `hexagons` of all rows of the tables, to be closed.
+
+    theme, dataset and resolution are columns; a column that some tables lack is null there.
+    """
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    files = ", ".join(_quoted(str(path)) for path in tables)
+    # A view takes no bound parameters; the only text from outside is quoted.
+    connection.execute(
+        f"CREATE VIEW {VIEW} AS SELECT * FROM read_parquet([{files}], union_by_name = true, "  # noqa: S608
+        "hive_partitioning = true, hive_types = "
+        "{'theme': VARCHAR, 'dataset': VARCHAR, 'resolution': TINYINT})"
+    )
+    return connection
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _ordered(values: Sequence[str | None], order: NDArray[np.intp]) -> list[str | None]:
+    return [values[index] for index in order.tolist()]
+
+
+def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> str:
+    return (units or {}).get(statistic, series.unit)
+
+
+def _field(name: str, dtype: np.dtype[Any], unit: str) -> pa.Field:
+    return pa.field(name, pa.from_numpy_dtype(dtype), metadata={"unit": unit})
