@@ -229,7 +229,7 @@ def test_a_catalogue_step_that_comes_later_catalogues_what_is_made(
 
 def test_an_empty_source_is_named(chain: Chain, delivery: Delivery) -> None:
     delivery.folder.mkdir()
-    with pytest.raises(EmptySource, match="no file there"):
+    with pytest.raises(EmptySource, match="no file that the pipeline could read"):
         chain.run("year=2020")
 
 

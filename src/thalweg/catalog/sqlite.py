@@ -297,7 +297,10 @@ _ERRORS: dict[int, tuple[type[ThalwegError], str]] = {
     sqlite3.SQLITE_BUSY: (CatalogBusy, "wait for the other process, then try again"),
     sqlite3.SQLITE_LOCKED: (CatalogBusy, "wait for the other process, then try again"),
     sqlite3.SQLITE_FULL: (DiskFull, "make room on the disk that holds the catalogue"),
-    sqlite3.SQLITE_NOTADB: (CatalogUnreadable, "give the path of a catalogue"),
+    sqlite3.SQLITE_NOTADB: (
+        CatalogUnreadable,
+        "move it away and run again: files that are sound are taken over",
+    ),
     sqlite3.SQLITE_CORRUPT: (CatalogUnreadable, "restore a copy, or rebuild it from the files"),
     sqlite3.SQLITE_CANTOPEN: (CatalogUnreadable, "is the folder there, and may you write to it?"),
     sqlite3.SQLITE_READONLY: (CatalogUnreadable, "may you write to the file and its folder?"),

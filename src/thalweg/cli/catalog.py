@@ -39,7 +39,7 @@ class Format(StrEnum):
 def _open(workspace: Path) -> Catalog:
     from thalweg.pipelines.workspace import Workspace
 
-    return Workspace.open(workspace)[0].catalog()
+    return Workspace.existing(workspace).catalog()
 
 
 @app.command("list", epilog=EXAMPLES)
@@ -51,13 +51,16 @@ def list_catalog(
     as_json: JsonOption = False,
 ) -> None:
     """List the collections, or the items of one."""
-    from thalweg.cli.report import console, table
+    from thalweg.cli.report import print_table, table
 
     with _open(workspace) as catalog:
         found = list(catalog.items(collection)) if collection else catalog.collections()
         counts = {} if collection else {one["id"]: _count(catalog, one["id"]) for one in found}
     if as_json:
         typer.echo(json.dumps(found, indent=2))
+        return
+    if not found:
+        typer.echo("Nothing is catalogued yet.")
         return
     columns = ("item", "bands", "file") if collection else ("collection", "items", "what")
     rows = table(*columns, numbers=("items", "bands"))
@@ -67,7 +70,7 @@ def list_catalog(
             rows.add_row(one["id"], str(len(data["bands"])), data["href"])
         else:
             rows.add_row(one["id"], str(counts[one["id"]]), one.get("title", ""))
-    console().print(rows if found else "Nothing is catalogued yet.")
+    print_table(rows)
 
 
 def _count(catalog: Catalog, collection: str) -> int:

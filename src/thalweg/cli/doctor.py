@@ -66,7 +66,7 @@ def doctor(
 
 
 def _print(findings: list[Finding]) -> None:
-    from thalweg.cli.report import console, table
+    from thalweg.cli.report import print_table, table
 
     rows = table("", "", "")
     rows.show_header = False
@@ -74,7 +74,7 @@ def _print(findings: list[Finding]) -> None:
         rows.add_row("ok" if finding.sound else "WRONG", finding.what, finding.said)
         if finding.mend:
             rows.add_row("", "", f"-> {finding.mend}")
-    console().print(rows)
+    print_table(rows)
 
 
 def _installed() -> Iterator[Finding]:
@@ -100,10 +100,10 @@ def _machine() -> Iterator[Finding]:
 
 
 def _workspace(folder: Path, source: str | None) -> Iterator[Finding]:
-    from thalweg.pipelines.workspace import Workspace
+    from thalweg.pipelines.workspace import Workspace, is_workspace
 
-    if not folder.is_dir():
-        yield Finding("workspace", f"{folder} is not there yet: the first run makes it")
+    if not is_workspace(folder):
+        yield Finding("workspace", f"{folder} is none yet: the first run makes it")
         return
     try:
         workspace, settings = Workspace.open(folder, source=source)
@@ -159,6 +159,9 @@ def _runs(workspace: Workspace) -> Iterator[Finding]:
 
 def _zones(workspace: Workspace) -> Iterator[Finding]:
     for name in workspace.zone_urls:
+        if _is_unused(workspace, name):
+            yield Finding(f"zone {name}", "is not set: runs need --source")
+            continue
         try:
             first = next(workspace.zone(name).list(), None)
         except ThalwegError as error:
@@ -166,6 +169,12 @@ def _zones(workspace: Workspace) -> Iterator[Finding]:
             continue
         holds = "holds data" if first else "is empty"
         yield Finding(f"zone {name}", f"{workspace.zone_urls[name]} {holds}")
+
+
+def _is_unused(workspace: Workspace, zone: str) -> bool:
+    """Whether the zone is in its default place, and nobody put anything there."""
+    folder = workspace.zone(zone).folder
+    return folder == workspace.folder / zone and not folder.exists()
 
 
 def _disk(workspace: Workspace) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import typer
 
 from thalweg import __version__
 from thalweg.cli import catalog, doctor, matrix, pipelines, run, runs, synth
+from thalweg.cli.texts import printable
 from thalweg.errors import ThalwegError
 
 EXIT_CODES = """
@@ -60,9 +61,9 @@ def main() -> None:
 def print_error(error: ThalwegError) -> None:
     """What is wrong, where, and what to do."""
     where = f"{error.where}: " if error.where else ""
-    print(f"{error.code}: {where}{error.message}", file=sys.stderr)
+    print(printable(f"{error.code}: {where}{error.message}"), file=sys.stderr)
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        print(printable(f"  {error.hint}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

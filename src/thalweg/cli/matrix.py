@@ -44,7 +44,7 @@ def matrix(
     from thalweg.pipelines.workspace import Workspace
 
     chosen, choice = choose(load(find(pipeline)), settings or [])
-    place, _ = Workspace.open(workspace)
+    place = Workspace.existing(workspace)
     found = matrix_of(chosen, choice, place)
     if as_json:
         typer.echo(json.dumps(_as_json(found), indent=2))

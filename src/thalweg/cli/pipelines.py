@@ -29,7 +29,7 @@ Examples:
 @app.command("list", epilog=EXAMPLES)
 def list_pipelines(as_json: JsonOption = False) -> None:
     """List the pipelines that come with Thalweg."""
-    from thalweg.cli.report import console, table
+    from thalweg.cli.report import print_table, table
     from thalweg.pipelines.loader import built_in, load
 
     found = {name: load(path) for name, path in sorted(built_in().items())}
@@ -39,7 +39,7 @@ def list_pipelines(as_json: JsonOption = False) -> None:
     rows = table("pipeline", "what", "steps")
     for name, one in found.items():
         rows.add_row(name, one.title, " -> ".join(step.name for step in one.steps))
-    console().print(rows)
+    print_table(rows)
 
 
 @app.command("show", epilog=EXAMPLES)

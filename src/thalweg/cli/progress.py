@@ -19,10 +19,12 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
+from thalweg.cli.texts import counted
 from thalweg.jobs.engine import Engine
 from thalweg.jobs.status import RunStatus, StageStatus
 
 QUIET_INTERVAL = 30.0
+FILES_IN_A_TASK = 100
 
 
 class Progress:
@@ -74,30 +76,33 @@ class Progress:
             if stage.state == "queued":
                 continue
             self._begun.setdefault(stage.name, (time.monotonic(), stage.size_done))
+            done, planned = counted(stage, status)
             if self._animated:
-                self._show_bar(stage)
+                self._show_bar(stage, done, planned)
             else:
-                self._show_line(stage)
+                self._show_line(stage, done, planned)
 
-    def _show_bar(self, stage: StageStatus) -> None:
+    def _show_bar(self, stage: StageStatus, done: int, planned: int) -> None:
         if stage.name not in self._ids:
             self._ids[stage.name] = self._bars.add_task(stage.name, rate="", memory="")
         self._bars.update(
             self._ids[stage.name],
-            total=stage.planned,
-            completed=stage.done + stage.failed,
+            total=planned,
+            completed=done + stage.failed,
             rate=self._rate(stage),
             memory=self._memory() if stage.running else "",
         )
 
-    def _show_line(self, stage: StageStatus) -> None:
+    def _show_line(self, stage: StageStatus, done: int, planned: int) -> None:
         ended = stage.state not in ("queued", "running")
         now = time.monotonic()
         last = self._told.setdefault(stage.name, now)
         if last == float("inf") or not (ended or now - last > QUIET_INTERVAL):
             return
         self._told[stage.name] = float("inf") if ended else now
-        self._say(f"{stage.name:<10} {_counts(stage)}{self._rate(stage):>14}")
+        self._say(
+            f"{stage.name:<10} {_counts(stage, done, planned)}{self._rate(stage):>14}".rstrip()
+        )
 
     def _rate(self, stage: StageStatus) -> str:
         begun, size = self._begun[stage.name]
@@ -105,7 +110,11 @@ class Progress:
         if stage.size_done == size or seconds < 0.5:
             return ""
         rate = (stage.size_done - size) / seconds
-        return f"{rate / 1e6:.1f} MB/s" if stage.size_total > 1e5 else f"{rate:.0f}/s"
+        return (
+            f"{rate / 1e6:.3g} MB/s"
+            if stage.size_total > FILES_IN_A_TASK * stage.planned
+            else f"{rate:.0f}/s"
+        )
 
     def _memory(self) -> str:
         total = 0
@@ -127,8 +136,8 @@ def _greeting(status: RunStatus) -> str:
     return f"Going on with run {status.id}: {done} tasks are done already"
 
 
-def _counts(stage: StageStatus) -> str:
-    parts = [f"{stage.done} of {stage.planned} done"]
+def _counts(stage: StageStatus, done: int, planned: int) -> str:
+    parts = [f"{done} of {planned} done"] if planned else []
     for number, word in (
         (stage.already, "done before"),
         (stage.failed, "failed"),
@@ -136,4 +145,4 @@ def _counts(stage: StageStatus) -> str:
     ):
         if number:
             parts.append(f"{number} {word}")
-    return ", ".join(parts)
+    return ", ".join(parts) or "nothing to do"

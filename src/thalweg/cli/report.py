@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from thalweg.cli.texts import Call, command, counted, printable
 
 if TYPE_CHECKING:
     from thalweg.jobs.status import RunStatus
@@ -15,13 +18,13 @@ if TYPE_CHECKING:
     from thalweg.pipelines.plan import StepPlan
 
 MOST_NAMED = 20
-PIPED_WIDTH = 160
+PIPED_WIDTH = 10_000
 
 
 def console() -> Console:
-    """Standard output; wide where it is piped, so that no name is cut."""
-    out = Console(highlight=False, soft_wrap=True)
-    return out if out.is_terminal else Console(highlight=False, width=PIPED_WIDTH, soft_wrap=True)
+    """Standard output; as wide as need be where it is piped, so that no name is cut."""
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width)
 
 
 def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
@@ -30,30 +33,43 @@ def table(*columns: str, numbers: Iterable[str] = ()) -> Table:
     right = set(numbers)
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    made.columns[-1].no_wrap = False
+    made.columns[-1].overflow = "fold"
     return made
+
+
+def print_table(rows: Table, out: Console | None = None) -> None:
+    """A table without the blanks that would fill its lines."""
+    out = out or console()
+    for line in out.render_lines(rows, pad=False):
+        text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+        text.rstrip()
+        out.print(text)
 
 
 def print_named(lines: Sequence[str], out: Console, more: str = "") -> None:
     """The lines of a list; with `more` the first ones, how many there are, and where they are."""
     shown = lines[:MOST_NAMED] if more else lines
     for line in shown:
-        out.print(f"  {line}", markup=False)
+        out.print(f"  {printable(line)}")
     if len(lines) > len(shown):
-        out.print(f"  … and {len(lines) - len(shown)} more: {more}", markup=False)
+        out.print(f"  … and {len(lines) - len(shown)} more: {more}")
 
 
-def print_run(status: RunStatus, workspace: Path) -> None:
+def print_run(status: RunStatus, call: Call) -> None:
     """How a run ended: counts by step, what failed or is missing, where to look next."""
     out = console()
-    _print_run(status, out, f"thalweg runs show {status.id} -w {workspace}")
-    for hint in _next_steps(status, workspace):
-        out.print(f"  {hint}", markup=False)
+    _print_run(status, out, command("runs", "show", status.id, on=call.workspace))
+    steps = _next_steps(status, call)
+    width = max(len(line) for line, _ in steps)
+    for line, what in steps:
+        out.print(f"  {line:<{width}}  # {what}")
 
 
 def print_whole_run(status: RunStatus) -> None:
     """A run as it stands, with everything that failed or is missing."""
     out = console()
-    out.print(f"{status.id}: {status.name}, {status.state}", markup=False)
+    out.print(f"{status.id}: {status.name}, {status.state}")
     _print_run(status, out)
 
 
@@ -61,15 +77,15 @@ def _print_run(status: RunStatus, out: Console, more: str = "") -> None:
     counts = ("made", "done before", "failed", "missing")
     summary = table("step", *counts, numbers=counts)
     for stage in status.stages:
-        numbers = (stage.done, stage.already, stage.failed, stage.missing)
+        numbers = (counted(stage, status)[0], stage.already, stage.failed, stage.missing)
         summary.add_row(stage.name, *(str(number) for number in numbers))
     out.print()
-    out.print(summary)
+    print_table(summary, out)
     lines = _shortfalls(status)
     if lines:
         out.print("\nNot made:")
         print_named(lines, out, more)
-    out.print(f"\n{_verdict(status)}", markup=False)
+    out.print(f"\n{_verdict(status)}")
 
 
 def _shortfalls(status: RunStatus) -> list[str]:
@@ -101,14 +117,16 @@ def _verdict(status: RunStatus) -> str:
     return f"{status.state.capitalize()}{seconds}."
 
 
-def _next_steps(status: RunStatus, workspace: Path) -> list[str]:
+def _next_steps(status: RunStatus, call: Call) -> list[tuple[str, str]]:
+    """Commands to type next, each with what it is for."""
+    retry = (call.run("--retry"), "once the causes are mended")
+    if not any(stage.planned or stage.already or stage.missing for stage in status.stages):
+        return [retry]
     steps = [
-        f"thalweg matrix {status.name} -w {workspace}      what is expected, made, missing",
-        f"thalweg catalog list -w {workspace}      what can be used now",
+        (call.matrix(), "what is expected, made, missing"),
+        (command("catalog", "list", on=call.workspace), "what can be used now"),
     ]
-    if status.state in ("partial", "failed"):
-        steps.insert(0, f"thalweg run {status.name} … --retry      once the causes are mended")
-    return steps
+    return [retry, *steps] if status.state in ("partial", "failed") else steps
 
 
 def plan_as_json(plans: Sequence[StepPlan]) -> list[dict[str, Any]]:
@@ -136,7 +154,7 @@ def print_plan(plans: Sequence[StepPlan]) -> None:
         example = example or (tasks[0].label if tasks else "")
         numbers = (len(tasks), plan.already, len(list(plan.missing)))
         summary.add_row(plan.step.name, *(str(number) for number in numbers), example)
-    out.print(summary)
+    print_table(summary, out)
     missing = [
         f"{plan.step.name} {lost.key}: {lost.reason}" for plan in plans for lost in plan.missing
     ]
@@ -164,7 +182,7 @@ def print_matrix(found: PipelineMatrix) -> None:
         ]
         style = "" if row.complete else "red"
         rows.add_row("all" if part is None else part.id, *cells, style=style)
-    out.print(rows)
+    print_table(rows, out)
     _print_shortfalls(found, out)
 
 

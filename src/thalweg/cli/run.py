@@ -16,6 +16,7 @@ from thalweg.cli.options import (
     SourceOption,
     WorkspaceOption,
 )
+from thalweg.cli.texts import Call, command
 
 if TYPE_CHECKING:
     from thalweg.jobs.status import RunStatus
@@ -69,17 +70,18 @@ def run(
     if dry_run:
         _rehearse(chosen, choice, place, as_json)
         return
-    status = _run(chosen, choice, place, configuration, quiet=as_json)
+    call = Call(pipeline, workspace, source, settings or [])
+    status = _run(chosen, choice, place, configuration, call, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(status.to_json(), indent=2))
     else:
         from thalweg.cli.report import print_run
 
-        print_run(status, workspace)
+        print_run(status, call)
     raise typer.Exit(EXIT_CODES[status.state])
 
 
-def _unfinished(pipeline: Pipeline, workspace: Workspace) -> dict[str, frozenset[str]]:
+def _unfinished(pipeline: Pipeline, workspace: Workspace) -> dict[str, frozenset[str]] | None:
     from thalweg.jobs.engine import open_runs
     from thalweg.pipelines.runner import unfinished_of_last_run
 
@@ -103,6 +105,7 @@ def _run(
     choice: Choice,
     workspace: Workspace,
     settings: Settings,
+    call: Call,
     *,
     quiet: bool,
 ) -> RunStatus:
@@ -120,8 +123,6 @@ def _run(
             with Progress(engine, engine.status(run_id), quiet=quiet) as progress:
                 return engine.wait(run_id, progress.show)
         except KeyboardInterrupt:
-            typer.echo(
-                f"\nStopped. The same command goes on; `thalweg runs cancel {run_id}` gives it up.",
-                err=True,
-            )
+            cancel = command("runs", "cancel", run_id, on=call.workspace)
+            typer.echo(f"\nStopped. The same command goes on; to give it up: {cancel}", err=True)
             raise typer.Exit(INTERRUPTED) from None

@@ -21,6 +21,7 @@ Examples:
 
   thalweg runs show RUN --json
 """
+_COUNTS = ("made", "failed", "missing")
 RunArgument = Annotated[str, typer.Argument(help="The id of a run, as `runs list` shows it.")]
 
 
@@ -31,20 +32,23 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List runs, newest first."""
-    from thalweg.cli.report import console, table
+    from thalweg.cli.report import print_table, table
     from thalweg.jobs.engine import open_runs
     from thalweg.pipelines.workspace import Workspace
 
-    place, _ = Workspace.open(workspace)
+    place = Workspace.existing(workspace)
     with open_runs(place.jobs_folder) as record:
         found = record.runs(limit)
     if as_json:
         typer.echo(json.dumps([one.to_json() for one in found], indent=2))
         return
-    rows = table("run", "pipeline", "state", "begun", "made", "failed", "missing")
+    if not found:
+        typer.echo("No runs yet.")
+        return
+    rows = table("run", "pipeline", "state", "begun", "made", "failed", "missing", numbers=_COUNTS)
     for one in found:
         rows.add_row(one.id, one.name, one.state, _begun(one), *_totals(one))
-    console().print(rows if found else "No runs yet.")
+    print_table(rows)
 
 
 def _begun(run: RunStatus) -> str:
@@ -68,7 +72,7 @@ def show_run(
     from thalweg.jobs.engine import open_runs
     from thalweg.pipelines.workspace import Workspace
 
-    place, _ = Workspace.open(workspace)
+    place = Workspace.existing(workspace)
     with open_runs(place.jobs_folder) as record:
         status = record.status(run)
     if as_json:
@@ -83,7 +87,7 @@ def cancel_run(run: RunArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE)
     from thalweg.jobs.engine import open_runs
     from thalweg.pipelines.workspace import Workspace
 
-    place, _ = Workspace.open(workspace)
+    place = Workspace.existing(workspace)
     with open_runs(place.jobs_folder) as record:
         record.cancel(run)
         typer.echo(f"{run}: {record.status(run).state}")

@@ -63,4 +63,8 @@ def named_errors(engine: sa.Engine) -> Iterator[None]:
             raise DiskFull(where=where, hint="free some space and start the run again") from error
         if "locked" in reason or "busy" in reason:
             raise JobsBusy(where=where, hint="another process writes; try again") from error
-        raise JobError(f"the record of runs cannot be used: {reason}", where=where) from error
+        raise JobError(
+            f"the record of runs cannot be used: {reason}",
+            where=where,
+            hint="move it away: runs begin a new one, and what is made stays made",
+        ) from error

@@ -29,7 +29,7 @@ class History:
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(runs).where(runs.c.id == run)).one_or_none()
             if row is None:
-                raise RunNotFound(f"no run {run!r} is recorded", hint="list them: thalweg runs")
+                raise RunNotFound(f"no run {run!r} is recorded", hint="see `thalweg runs list`")
             return self._status(connection, row)
 
     def runs(self, limit: int = 50) -> list[RunStatus]:

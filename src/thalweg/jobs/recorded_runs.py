@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from thalweg.jobs.database import open_database
+from thalweg.jobs.database import named_errors, open_database
 from thalweg.jobs.history import History
 from thalweg.jobs.leases import Leases
 from thalweg.jobs.records import Records
@@ -44,7 +44,8 @@ class RecordedRuns(History):
 def open_recorded_runs(folder: Path) -> Iterator[RecordedRuns]:
     database = open_database(folder / DATABASE)
     try:
-        create_tables(database)
+        with named_errors(database):
+            create_tables(database)
         yield RecordedRuns(database, Leases(folder / EXECUTORS))
     finally:
         database.dispose()

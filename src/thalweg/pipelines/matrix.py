@@ -47,7 +47,13 @@ def matrix_of(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> Pipel
     rows = sorted(
         matrix.rows(_common_dimensions(pipeline)), key=lambda row: dimensions.sort_key(row[0])
     )
-    reasons = {(plan.step.name, lost.key): lost.reason for plan in plans for lost in plan.missing}
+    reasons = {
+        (SOURCE, one.id): "; ".join(
+            f"{error.where}: {error.code}: {error.message}" for error in blame
+        )
+        for one, blame in situation.survey.blamed.items()
+    }
+    reasons |= {(plan.step.name, lost.key): lost.reason for plan in plans for lost in plan.missing}
     unread = {key: error.message for key, error in sorted(situation.survey.unnamed.items())}
     return PipelineMatrix(matrix, rows, reasons, unread)
 

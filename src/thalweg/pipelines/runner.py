@@ -82,9 +82,10 @@ def run_task(payload: Document) -> Document:
     return OPERATORS[payload["operator"]].run(payload, workspace)
 
 
-def unfinished_of_last_run(pipeline: Pipeline, runs: Runs) -> dict[str, frozenset[str]]:
+def unfinished_of_last_run(pipeline: Pipeline, runs: Runs) -> dict[str, frozenset[str]] | None:
     """What the pipeline's last run failed at or missed, as ids by step; for `Choice.only`.
 
+    None where it failed at planning or at looking at files, and so does not know what it missed.
     Raises `UsageError` where there is nothing to retry.
     """
     last = next((run for run in runs.runs() if run.name == pipeline.name), None)
@@ -93,6 +94,9 @@ def unfinished_of_last_run(pipeline: Pipeline, runs: Runs) -> dict[str, frozense
             f"pipeline {pipeline.name!r} has no earlier run here", hint="run it without --retry"
         )
     status = runs.status(last.id)
+    inventories = {step.name for step in pipeline.steps if isinstance(step, InventoryStep)}
+    if any(not failure.key or failure.stage in inventories for failure in status.failures):
+        return None
     unfinished = _unfinished(status)
     if not unfinished:
         raise UsageError(
@@ -103,7 +107,7 @@ def unfinished_of_last_run(pipeline: Pipeline, runs: Runs) -> dict[str, frozense
 
 def _unfinished(status: RunStatus) -> dict[str, frozenset[str]]:
     found: Iterable[tuple[str, str]] = [
-        *((failure.stage, failure.key) for failure in status.failures if failure.key),
+        *((failure.stage, failure.key) for failure in status.failures),
         *((stage, lost.key) for stage, lost in status.missing),
     ]
     by_stage: dict[str, set[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from thalweg.catalog.ledger import Artifact, Catalog, Source
+from thalweg.domain.coordinates import Coordinates
 from thalweg.errors import CollectionNotFound, from_json
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.choice import Choice
@@ -49,7 +50,9 @@ def gather(
                 (
                     one
                     for one in listing
-                    if one.key in concerned and _is_to_inspect(one, recorded, choice)
+                    if one.key in concerned
+                    and _is_reached(one, seen.named.get(one.key), pipeline, choice, recorded)
+                    and _is_to_inspect(one, recorded, choice)
                 ),
                 key=lambda one: one.key,
             )
@@ -104,6 +107,19 @@ def _merged(listing: Iterable[StoredObject], recorded: Mapping[str, Source]) -> 
 def _as_recorded(source: Source) -> RawFile:
     problem = from_json(source.problem) if source.problem else None
     return RawFile(source.key, source.size, source.etag, source.facts, problem)
+
+
+def _is_reached(
+    one: StoredObject,
+    coordinates: Coordinates | None,
+    pipeline: Pipeline,
+    choice: Choice,
+    recorded: Mapping[str, Source],
+) -> bool:
+    """Whether a run that is limited to what failed before has to do with a file."""
+    if coordinates is None:
+        return choice.only is None or one.key in recorded
+    return choice.reaches(pipeline, coordinates)
 
 
 def _is_to_inspect(one: StoredObject, recorded: Mapping[str, Source], choice: Choice) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from thalweg.catalog.ledger import Catalog
-from thalweg.errors import SettingsError
+from thalweg.errors import SettingsError, UsageError
 from thalweg.settings import Settings, load_settings
 from thalweg.storage.zones import Zone
 
@@ -42,6 +42,17 @@ class Workspace:
             silver.mkdir(parents=True, exist_ok=True)
         return cls(folder, urls), settings
 
+    @classmethod
+    def existing(cls, folder: Path) -> Self:
+        """The workspace of a folder in which something was run; else raises `UsageError`."""
+        if not is_workspace(folder):
+            raise UsageError(
+                "there is no workspace here",
+                where=str(folder.absolute()),
+                hint="give its folder by -w, or make one: thalweg run",
+            )
+        return cls.open(folder)[0]
+
     def zone(self, name: str) -> Zone:
         """The zone of a name; raises `SettingsError`."""
         if name not in self.zone_urls:
@@ -66,6 +77,11 @@ class Workspace:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         return cls(Path(document["folder"]), document["zones"])
+
+
+def is_workspace(folder: Path) -> bool:
+    """Whether something was run in the folder."""
+    return (folder / CATALOG_FILE).exists()
 
 
 def _absolute(url: str) -> str:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 BATCH = 64
 MEMORY = 400 << 20
-TIMEOUT = 1800.0
+# More than all files of a batch may take before each is given up.
+TIMEOUT = 3600.0
 
 
 class Inventory:
@@ -35,7 +36,7 @@ class Inventory:
         before: Mapping[str, StepPlan],  # noqa: ARG002
     ) -> StepPlan:
         survey = situation.survey
-        if not (survey.named or survey.unnamed or survey.expected):
+        if not (survey.named or survey.unnamed):
             raise _empty(situation)
         files = [_file(situation, one.key, one.etag, one.size) for one in situation.fresh]
         batches: list[tuple[list[Document], tuple[str, ...]]] = [
@@ -73,10 +74,11 @@ class Inventory:
 
 
 def _empty(situation: Situation) -> EmptySource:
+    zone = situation.zones[situation.pipeline.source.zone]
     return EmptySource(
-        "no file there that the pipeline could read",
-        where=f"{situation.pipeline.source.zone}:"
-        f"{source_prefix(situation.pipeline, situation.choice)}",
+        "there is no file that the pipeline could read"
+        + (" within what is chosen" if situation.choice.selection else ""),
+        where=f"{zone.url.rstrip('/')}/{source_prefix(situation.pipeline, situation.choice)}",
         hint="point --source at the delivery, and check base_prefix and --set",
     )
 
@@ -112,7 +114,7 @@ def _task(
     }
     first = f", from {files[0]['key']}" if files else ""
     label = f"inspect {len(files)} files{first}" if files else f"forget {len(gone)} files"
-    return Task(number, label, TASK_CALL, payload, MEMORY, TIMEOUT, max(len(files), 1))
+    return Task(number, label, TASK_CALL, payload, MEMORY, TIMEOUT, len(files) + len(gone))
 
 
 def _source(file: Document, payload: Document, zone: Zone, declaration: Declaration) -> Source:

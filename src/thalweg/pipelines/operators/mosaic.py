@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,11 +58,12 @@ class Mosaic:
         reached = situation.choice.reaches(pipeline, coordinates) or any(
             situation.choice.reaches(pipeline, tile.coordinates) for tile in tiles
         )
-        obstacles = tuple(
-            _obstacle(tile, step)
+        lacking = [
+            tile
             for tile in tiles
             if not tile.done and (tile.obstacles or tile.deferred or not situation.rehearsal)
-        )
+        ]
+        obstacles = tuple(_obstacles(lacking, step))
         if obstacles:
             return Planned(coordinates, obstacles=obstacles, deferred=not reached)
         inputs = tuple(Input(zone, tile.key, tile.fingerprint) for tile in tiles)
@@ -123,7 +124,14 @@ def _write(payload: Document, workspace: Workspace, path: Path) -> Made:
     )
 
 
-def _obstacle(tile: Planned, step: MosaicStep) -> Missing:
-    if tile.obstacles:
-        return Missing(tile.id, f"its {step.of} {tile.id} is incomplete", "see what that one lacks")
-    return Missing(tile.id, f"its {step.of} {tile.id} was not made", "see why that one failed")
+def _obstacles(lacking: Sequence[Planned], step: MosaicStep) -> Iterator[Missing]:
+    """Why a cell cannot be made: tiles that lack files, and tiles that failed."""
+    incomplete = [tile.id for tile in lacking if tile.obstacles]
+    if incomplete:
+        says = "is incomplete" if len(incomplete) == 1 else "are incomplete"
+        reason = f"its {step.of} {', '.join(incomplete)} {says}"
+        yield Missing(incomplete[0], reason, "see what is missing there")
+    failed = [tile.id for tile in lacking if not tile.obstacles]
+    if failed:
+        says = "was not made" if len(failed) == 1 else "were not made"
+        yield Missing(failed[0], f"its {step.of} {', '.join(failed)} {says}", "see why")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,12 +64,8 @@ class Stack:
     ) -> Planned:
         deferred = not situation.choice.reaches(situation.pipeline, coordinates)
         usable = situation.survey.usable
-        obstacles = tuple(
-            obstacle
-            for member in members
-            if member not in usable
-            for obstacle in _obstacles(member, step.over, situation)
-        )
+        lacking = [member for member in members if member not in usable]
+        obstacles = tuple(_obstacles(lacking, step.over, situation))
         if obstacles:
             return Planned(coordinates, obstacles=obstacles, deferred=deferred)
         pipeline = situation.pipeline
@@ -143,20 +139,23 @@ def _band(value_id: str, step: StackStep, situation: Situation) -> Document:
     return {"name": value_id, "tags": {step.over: number}}
 
 
-def _obstacles(member: Coordinates, over: str, situation: Situation) -> list[Missing]:
-    blamed = situation.survey.blamed.get(member)
-    if not blamed:
-        return [
-            Missing(
-                member.id,
-                f"{over} {member[over]} is missing: no file for {member.id}",
-                "deliver the file, or choose other values by --set",
-            )
-        ]
-    return [
-        Missing(member.id, f"{error.where}: {error.code}: {error.message}", error.hint)
-        for error in blamed
-    ]
+def _obstacles(
+    lacking: Sequence[Coordinates], over: str, situation: Situation
+) -> Iterator[Missing]:
+    """Why files are not usable, each with its reason; those that are not there in one."""
+    blamed = situation.survey.blamed
+    absent = [member for member in lacking if not blamed.get(member)]
+    if absent:
+        values = ", ".join(member[over] for member in absent)
+        says = "is missing: no file" if len(absent) == 1 else "are missing: no files"
+        yield Missing(
+            absent[0].id,
+            f"{over} {values} {says} for {absent[0].without(over).id}",
+            "deliver what is missing, or choose other values by --set",
+        )
+    for member in lacking:
+        for error in blamed.get(member, ()):
+            yield Missing(member.id, f"{error.where}: {error.code}: {error.message}", error.hint)
 
 
 def _strip_bytes(files: Sequence[RawFile]) -> int:
