@@ -256,6 +256,18 @@ class UnknownLayer(HexagonError):
     """The tables hold no such layer."""
 
 
+class NothingSelected(HexagonError):
+    """No hexagon is in what was asked for."""
+
+
+class UnknownFormat(UsageError):
+    """Files of that kind are not written."""
+
+
+class PlottingMissing(UsageError):
+    """Drawing maps needs matplotlib, which is not installed."""
+
+
 # The catalogue ---------------------------------------------------------------------------------
 
 

@@ -83,9 +83,7 @@ def series_table(
         "integration": chosen.to_json(),
         **(notes or {}),
     }
-    schema = pa.schema(
-        list(columns), metadata={METADATA_KEY: json.dumps(described).encode()}
-    )
+    schema = pa.schema(list(columns), metadata={METADATA_KEY: json.dumps(described).encode()})
     arrays = [pa.array(values, field.type, from_pandas=True) for field, values in columns.items()]
     return pa.Table.from_arrays(arrays, schema=schema)
 
