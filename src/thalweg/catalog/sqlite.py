@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import batched
 from pathlib import Path
+from shutil import disk_usage
 from types import TracebackType
 from typing import Any, Self
 
@@ -289,9 +290,14 @@ def _revision(connection: Connection, where: str) -> str | None:
 
 def _named(error: DBAPIError, path: Path) -> ThalwegError:
     code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_IOERR and disk_usage(path.parent).free < _LEAST_ROOM:
+        code = sqlite3.SQLITE_FULL
     kind, hint = _ERRORS.get(code, (CatalogError, ""))
     return kind(str(error.orig), hint=hint, where=str(path))
 
+
+# SQLite's shared memory grows by 32 KiB, and where it cannot, says "disk I/O error" only.
+_LEAST_ROOM = 1 << 16
 
 _ERRORS: dict[int, tuple[type[ThalwegError], str]] = {
     sqlite3.SQLITE_BUSY: (CatalogBusy, "wait for the other process, then try again"),

@@ -12,7 +12,8 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.dimensions import Dimensions
 from thalweg.domain.expectation import Selection
 from thalweg.domain.tiles import BoundingBox, Tile
-from thalweg.errors import UnknownValue, UsageError
+from thalweg.errors import PipelineError, UnknownValue, UsageError
+from thalweg.pipelines.checks import check
 from thalweg.pipelines.schema import CELL, MosaicStep, Pipeline, StackStep
 
 
@@ -130,9 +131,13 @@ def _with_step(pipeline: Pipeline, name: str, text: str) -> Pipeline:
         raise UsageError(f"--set {name}: no such parameter", hint=_names(pipeline))
     step[field_name] = text
     try:
-        return Pipeline.model_validate(document)
+        changed = Pipeline.model_validate(document)
+        check(changed)
     except ValidationError as error:
         raise UsageError(f"--set {name}={text}: {error.errors()[0]['msg']}") from error
+    except PipelineError as error:
+        raise UsageError(f"--set {name}={text}: {error.message}", hint=error.hint) from error
+    return changed
 
 
 def _names(pipeline: Pipeline) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from thalweg.errors import PipelineError, PipelineNotFound
-from thalweg.pipelines.schema import CatalogStep, InventoryStep, MosaicStep, Pipeline, StackStep
-
-Location = tuple[int | str, ...]
+from thalweg.pipelines.checks import checks
+from thalweg.pipelines.schema import Pipeline
 
 
 def built_in() -> dict[str, Path]:
@@ -63,7 +61,7 @@ def parse(text: str, where: str) -> Pipeline:
         pipeline = Pipeline.model_validate(document)
     except ValidationError as error:
         raise _named(error, tree, where) from error
-    for location, check in _checks(pipeline):
+    for location, check in checks(pipeline):
         try:
             check()
         except PipelineError as error:
@@ -72,7 +70,11 @@ def parse(text: str, where: str) -> Pipeline:
     return pipeline
 
 
-def _refuse_repeated_fields(node: yaml.Node | None, where: str) -> None:
+def _refuse_repeated_fields(
+    node: yaml.Node | None, where: str, above: tuple[yaml.Node, ...] = ()
+) -> None:
+    if node in above:
+        raise PipelineError("this anchor refers to itself", where=f"{where}{_position(node)}")
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -81,10 +83,10 @@ def _refuse_repeated_fields(node: yaml.Node | None, where: str) -> None:
                     f"field {key.value!r} stands twice", where=f"{where}{_position(key)}"
                 )
             seen.add(key.value)
-            _refuse_repeated_fields(value, where)
+            _refuse_repeated_fields(value, where, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            _refuse_repeated_fields(value, where)
+            _refuse_repeated_fields(value, where, (*above, node))
 
 
 def _named(error: ValidationError, tree: yaml.Node | None, where: str) -> PipelineError:
@@ -95,7 +97,7 @@ def _named(error: ValidationError, tree: yaml.Node | None, where: str) -> Pipeli
     others = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""
     return PipelineError(
         f"{field}: {_said(first)}{others}",
-        where=_at(tree, location, where),
+        where=_at(tree, location, where, key=first["type"] == "extra_forbidden"),
         hint="`thalweg pipelines schema` prints what a pipeline file may hold",
     )
 
@@ -111,20 +113,26 @@ def _said(fault: Any) -> str:
     return str(fault["msg"])
 
 
-def _at(tree: yaml.Node | None, location: Sequence[int | str], where: str) -> str:
-    """`where:line:column` of a location, or of the nearest node above it that exists."""
+def _at(
+    tree: yaml.Node | None, location: Sequence[int | str], where: str, *, key: bool = False
+) -> str:
+    """`where:line:column` of a location, or of the nearest node above it that exists.
+
+    That of a field is where its value begins, or with `key` its name.
+    """
     node = tree
-    for part in location:
-        below = _child(node, part)
+    for depth, part in enumerate(location):
+        below = _child(node, part, key=key and depth == len(location) - 1)
         if below is None and part not in _TAGS:
             break
         node = below or node
     return f"{where}{_position(node)}"
 
 
-def _child(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
+def _child(node: yaml.Node | None, part: int | str, *, key: bool) -> yaml.Node | None:
     if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == str(part)), None)
+        pair = next((pair for pair in node.value if pair[0].value == str(part)), (None, None))
+        return pair[0] if key else pair[1]
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         found = node.value[part]
         return found if isinstance(found, yaml.Node) else None
@@ -133,64 +141,6 @@ def _child(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
 
 def _position(node: yaml.Node | None) -> str:
     return f":{node.start_mark.line + 1}:{node.start_mark.column + 1}" if node else ""
-
-
-def _checks(pipeline: Pipeline) -> Iterator[tuple[Location, Callable[[], object]]]:
-    """What the schema alone cannot say, each with the field that it concerns."""
-    for name, dimension in pipeline.dimensions.items():
-        yield ("dimensions", name), partial(dimension.domain, name)
-    yield ("dimensions",), lambda: pipeline.domain_dimensions
-    yield ("grammar",), pipeline.domain_grammar
-    yield ("expect",), lambda: pipeline.expect.domain().check(pipeline.domain_dimensions)
-    yield ("expect",), lambda: _check_expected_values(pipeline)
-    yield ("time",), lambda: _check_dimension(pipeline, pipeline.time.year)
-    yield ("steps",), lambda: _check_names(pipeline)
-    for index, step in enumerate(pipeline.steps):
-        yield ("steps", index), partial(_check_step, pipeline, step, index)
-
-
-def _check_expected_values(pipeline: Pipeline) -> None:
-    dimensions = pipeline.domain_dimensions
-    rows = [*pipeline.expect.combinations, *pipeline.expect.if_found, pipeline.expect.values]
-    rows += [part for one in pipeline.expect.declared for part in (one.when, one.combine)]
-    for row in rows:
-        for name, values in row.items():
-            _check_dimension(pipeline, name)
-            for value in values:
-                if not dimensions[name].could_mean(value):
-                    raise PipelineError(f"expect names {name} {value!r}, which is no value of it")
-
-
-def _check_dimension(pipeline: Pipeline, name: str | None) -> None:
-    if name is not None and name not in pipeline.dimensions:
-        raise PipelineError(
-            f"{name!r} is no dimension", hint=f"dimensions are {', '.join(pipeline.dimensions)}"
-        )
-
-
-def _check_names(pipeline: Pipeline) -> None:
-    names = [step.name for step in pipeline.steps]
-    for name in names:
-        if names.count(name) > 1:
-            raise PipelineError(f"two steps are called {name!r}", hint="give one another name")
-    if not isinstance(pipeline.steps[0], InventoryStep):
-        raise PipelineError("the first step must be an inventory: it says what is there")
-
-
-def _check_step(pipeline: Pipeline, step: object, index: int) -> None:
-    before = {one.name: one for one in pipeline.steps[:index]}
-    if isinstance(step, StackStep):
-        _check_dimension(pipeline, step.over)
-    if isinstance(step, MosaicStep):
-        _check_dimension(pipeline, step.tile)
-        if pipeline.dimensions[step.tile].kind != "tile":
-            raise PipelineError(f"dimension {step.tile!r} does not hold tile names (kind: tile)")
-    if isinstance(step, (MosaicStep, CatalogStep)):
-        wanted = (StackStep,) if isinstance(step, MosaicStep) else (StackStep, MosaicStep)
-        if not isinstance(before.get(step.of), wanted):
-            raise PipelineError(
-                f"step {step.name!r} is of {step.of!r}, which is no earlier step that it can take"
-            )
 
 
 def _is_yaml(name: str) -> bool:

@@ -27,6 +27,8 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9_]+$"), BeforeValidator(_text)]
 Ids = Annotated[tuple[Id, ...], BeforeValidator(_listed)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 
+type Dtype = Literal["uint8", "int8", "uint16", "int16", "int32", "float32", "float64"]
+
 CELL = "cell"
 
 
@@ -162,7 +164,7 @@ class SpecialModel(Model):
 class PixelsModel(Model):
     """What the pixels are. Every value must be valid, nodata or declared as special."""
 
-    dtype: str = Field(description="The data type, by its numpy name.")
+    dtype: Dtype = Field(description="The data type, by its numpy name.")
     unit: str = Field(description="The unit of a valid pixel.")
     nodata: float = Field(description="The nodata value that the files are tagged with.")
     minimum: float = Field(0.0, description="The smallest valid value, in the unit.")
@@ -177,7 +179,11 @@ class PixelsModel(Model):
 class GridModel(Model):
     """The grid that the files lie on."""
 
-    crs: str = Field("EPSG:4326", description="The coordinate reference system, as EPSG:code.")
+    crs: str = Field(
+        "EPSG:4326",
+        pattern=r"^EPSG:\d+$",
+        description="The coordinate reference system, as EPSG:code.",
+    )
     pixel: float | None = Field(
         None,
         gt=0,

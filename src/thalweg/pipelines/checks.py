@@ -1,0 +1,159 @@
+"""What the schema alone cannot say of a pipeline, each check with the field that it concerns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from string import Formatter
+
+from thalweg.domain.grammar import Pattern
+from thalweg.errors import PipelineError
+from thalweg.pipelines.schema import (
+    CELL,
+    CatalogStep,
+    InventoryStep,
+    MosaicStep,
+    Pipeline,
+    StackStep,
+    Step,
+)
+from thalweg.settings import ZoneSettings
+
+type Location = tuple[int | str, ...]
+type Check = tuple[Location, Callable[[], object]]
+
+
+def checks(pipeline: Pipeline) -> Iterator[Check]:
+    """Calls that raise `PipelineError`, in the order of the file."""
+    yield ("source", "zone"), partial(_check_zone, pipeline.source.zone)
+    for name, dimension in pipeline.dimensions.items():
+        yield ("dimensions", name, "pattern"), partial(_check_expression, dimension.pattern)
+        yield ("dimensions", name), partial(dimension.domain, name)
+    yield ("dimensions",), lambda: pipeline.domain_dimensions
+    yield from _grammar(pipeline)
+    yield ("expect",), lambda: pipeline.expect.domain().check(pipeline.domain_dimensions)
+    yield from _expectation(pipeline)
+    yield ("time", "year"), lambda: _check_dimension(pipeline, pipeline.time.year)
+    yield ("steps", 0), lambda: _check_first(pipeline.steps[0])
+    for index, step in enumerate(pipeline.steps):
+        yield ("steps", index), partial(_check_name, pipeline, step, index)
+        yield from _step(pipeline, step, index)
+
+
+def check(pipeline: Pipeline) -> None:
+    """Raises `PipelineError` for what is wrong first."""
+    for _, one in checks(pipeline):
+        one()
+
+
+def _grammar(pipeline: Pipeline) -> Iterator[Check]:
+    for field, texts in (("folders", pipeline.grammar.folders), ("names", pipeline.grammar.names)):
+        for index, text in enumerate(texts):
+            dimensions = pipeline.domain_dimensions
+            yield ("grammar", field, index), partial(Pattern.compile, text, dimensions)
+
+
+def _expectation(pipeline: Pipeline) -> Iterator[Check]:
+    expect = pipeline.expect
+    rows: list[tuple[Location, Mapping[str, Sequence[str]]]] = [
+        *((("combinations", index), row) for index, row in enumerate(expect.combinations)),
+        *((("if_found", index), row) for index, row in enumerate(expect.if_found)),
+        (("values",), expect.values),
+    ]
+    for index, one in enumerate(expect.declared):
+        rows += [(("declared", index, "when"), one.when)]
+        rows += [(("declared", index, "combine"), one.combine)]
+    for location, row in rows:
+        for name, values in row.items():
+            yield ("expect", *location, name), partial(_check_values, pipeline, name, values)
+
+
+def _check_values(pipeline: Pipeline, name: str, values: Sequence[str]) -> None:
+    _check_dimension(pipeline, name)
+    for value in values:
+        if not pipeline.domain_dimensions[name].could_mean(value):
+            raise PipelineError(f"expect names {name} {value!r}, which is no value of it")
+
+
+def _check_expression(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise PipelineError(f"{pattern!r} is no regular expression: {error}") from error
+
+
+def _check_zone(name: str) -> None:
+    if name not in ZoneSettings.model_fields:
+        known = ", ".join(ZoneSettings.model_fields)
+        raise PipelineError(f"{name!r} is no zone", hint=f"zones are {known}")
+
+
+def _check_dimension(pipeline: Pipeline, name: str | None) -> None:
+    if name is not None and name not in pipeline.dimensions:
+        raise PipelineError(
+            f"{name!r} is no dimension", hint=f"dimensions are {', '.join(pipeline.dimensions)}"
+        )
+
+
+def _check_first(step: Step) -> None:
+    if not isinstance(step, InventoryStep):
+        raise PipelineError("the first step must be an inventory: it says what is there")
+
+
+def _check_name(pipeline: Pipeline, step: Step, index: int) -> None:
+    if any(one.name == step.name for one in pipeline.steps[:index]):
+        raise PipelineError(f"two steps are called {step.name!r}", hint="give one another name")
+
+
+def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
+    at: Location = ("steps", index)
+    if isinstance(step, InventoryStep):
+        return
+    yield (*at, "zone"), partial(_check_zone, step.zone)
+    if isinstance(step, StackStep):
+        yield (*at, "over"), partial(_check_dimension, pipeline, step.over)
+        return
+    yield (*at, "of"), partial(_check_maker, pipeline, step, index)
+    if isinstance(step, MosaicStep):
+        yield (*at, "tile"), partial(_check_tile, pipeline, step)
+    else:
+        yield (*at, "title"), partial(_check_title, pipeline, step)
+
+
+def _check_maker(pipeline: Pipeline, step: MosaicStep | CatalogStep, index: int) -> None:
+    wanted = (StackStep,) if isinstance(step, MosaicStep) else (StackStep, MosaicStep)
+    before = {one.name: one for one in pipeline.steps[:index]}
+    if not isinstance(before.get(step.of), wanted):
+        raise PipelineError(
+            f"step {step.name!r} is of {step.of!r}, which is no earlier step that it can take"
+        )
+
+
+def _check_tile(pipeline: Pipeline, step: MosaicStep) -> None:
+    _check_dimension(pipeline, step.tile)
+    if pipeline.dimensions[step.tile].kind != "tile":
+        raise PipelineError(f"dimension {step.tile!r} does not hold tile names (kind: tile)")
+
+
+def _check_title(pipeline: Pipeline, step: CatalogStep) -> None:
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(step.title) if name is not None]
+    except ValueError as error:
+        raise PipelineError(f"the title {step.title!r} cannot be read: {error}") from error
+    known = _dimensions_of(pipeline, step.of)
+    for name in names:
+        if name not in known:
+            raise PipelineError(
+                f"the title names {name!r}, which is no dimension of what it is the title of",
+                hint=f"those are {', '.join(known)}",
+            )
+
+
+def _dimensions_of(pipeline: Pipeline, step_name: str) -> list[str]:
+    """The dimensions of what a step makes."""
+    step = pipeline.step(step_name)
+    if isinstance(step, MosaicStep):
+        return [CELL if n == step.tile else n for n in _dimensions_of(pipeline, step.of)]
+    taken = step.over if isinstance(step, StackStep) else None
+    return [name for name in pipeline.dimensions if name != taken]
