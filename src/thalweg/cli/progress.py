@@ -65,6 +65,11 @@ class Progress:
             self._bars.stop()
 
     @property
+    def interval(self) -> float:
+        """Seconds between two looks at the run: each costs the machine a little."""
+        return 0.25 if self._animated else 0.5
+
+    @property
     def _animated(self) -> bool:
         return self._console.is_terminal and not self._quiet
 

@@ -121,7 +121,7 @@ def _run(
         run_id = engine.submit(request)
         try:
             with Progress(engine, engine.status(run_id), quiet=quiet) as progress:
-                return engine.wait(run_id, progress.show)
+                return engine.wait(run_id, progress.show, progress.interval)
         except KeyboardInterrupt:
             cancel = command("runs", "cancel", run_id, on=call.workspace)
             typer.echo(f"\nStopped. The same command goes on; to give it up: {cancel}", err=True)

@@ -39,7 +39,7 @@ from thalweg.jobs.tasks import Document, RunRequest, StagePlan
 from thalweg.jobs.workers import WorkerPool
 
 RUN_POLL = 0.2
-TASK_POLL = 0.05
+TASK_POLL = 0.1
 STAGE_POLL = 0.1
 TAKEOVER_POLL = 2.0
 PLANNING_TIMEOUT = 3600.0
