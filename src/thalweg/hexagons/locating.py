@@ -1,0 +1,241 @@
+"""The compiled part of the index: from places on the sphere to slots of hexagons.
+
+A slot is a number for one hexagon of one face's plane: `box[4] + (q - box[0]) * box[3] + r -
+box[1]`, where `boxes` hold (first q, first r, number of q, number of r, first slot) for each face.
+
+`FLAGGED` marks a place whose hexagon is not certain: one that lies within `reach` radians, or
+within what floating point (H3's own as well) leaves open, of an edge between hexagons or faces.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+FLAGGED = -1
+STRETCH = 512
+# Adding and taking away 1.5 * 2**52 rounds, in vector instructions.
+_WHOLE = 6755399441055744.0
+
+# H3 takes the angle from a face's centre by an arc cosine, which loses digits near the centre.
+_ROUNDING = 4e-15
+_ROUNDING_AT_CENTRE = 1e-15
+# Hexagon spacings to the radian are at most 1.6 times those at a face's centre, and the measure
+# `closeness` changes by at most 2 a spacing.
+_STRETCHING = 3.2
+# An axial coordinate changes by at most 2 / sqrt(3) a spacing.
+_SHEARED = 1.9
+# A place nearer than this to a face's centre (20.9 degrees) lies on that face.
+_COSINE_OF_INRADIUS = 0.9343
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _limit(from_centre: float, scale: float, reach: float) -> float:
+    """The closeness beyond which a place is uncertain."""
+    doubt = reach + _ROUNDING + _ROUNDING_AT_CENTRE / max(from_centre, 1e-9)
+    return 1.0 - _STRETCHING * scale * doubt
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _faces(x: float, y: float, z: float, bases: Any) -> tuple[int, float, float]:
+    """The nearest face, the cosine of the angle to its centre and to that of the next face."""
+    face, best, second = 0, -2.0, -2.0
+    for other in range(bases.shape[0]):
+        centre = bases[other, 2]
+        cosine = centre[0] * x + centre[1] * y + centre[2] * z
+        if cosine > best:
+            face, best, second = other, cosine, best
+        elif cosine > second:
+            second = cosine
+    return face, best, second
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _along(
+    cos_lat: float,
+    sin_lat: float,
+    cos_lon: Any,
+    sin_lon: Any,
+    basis: Any,
+    box: Any,
+    limit: float,
+    out: Any,
+) -> None:
+    """The slots of places along a parallel, all of them on one face."""
+    qx, qy, qz = basis[0, 0] * cos_lat, basis[0, 1] * cos_lat, basis[0, 2] * sin_lat
+    rx, ry, rz = basis[1, 0] * cos_lat, basis[1, 1] * cos_lat, basis[1, 2] * sin_lat
+    cx, cy, cz = basis[2, 0] * cos_lat, basis[2, 1] * cos_lat, basis[2, 2] * sin_lat
+    columns = np.float64(box[3])
+    origin = np.float64(box[4] - box[0] * box[3] - box[1])
+    for index in range(out.size):
+        east, north = cos_lon[index], sin_lon[index]
+        inverse = 1.0 / (cx * east + cy * north + cz)
+        q = (qx * east + qy * north + qz) * inverse
+        r = (rx * east + ry * north + rz) * inverse
+        s = -q - r
+        whole_q, whole_r, whole_s = (
+            (q + _WHOLE) - _WHOLE,
+            (r + _WHOLE) - _WHOLE,
+            (s + _WHOLE) - _WHOLE,
+        )
+        off_q, off_r, off_s = abs(whole_q - q), abs(whole_r - r), abs(whole_s - s)
+        # The three must add up to zero: the one that was rounded farthest makes up for the others.
+        excess = whole_q + whole_r + whole_s
+        farther = off_r if off_r > off_s else off_s
+        excess_r = excess if off_r > off_s else 0.0
+        whole_q -= excess if off_q > farther else 0.0
+        whole_r -= 0.0 if off_q > farther else excess_r
+        off_q, off_r = q - whole_q, r - whole_r
+        a, b, c = abs(off_q - off_r), abs(off_q + 2.0 * off_r), abs(2.0 * off_q + off_r)
+        closeness = a if a > b else b
+        closeness = c if c > closeness else closeness
+        slot = origin + whole_q * columns + whole_r
+        out[index] = np.int32(slot if closeness < limit else -1.0)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _boxed(x: float, y: float, z: float, basis: Any, box: Any, around: float) -> bool:
+    """Whether all hexagons within that many hexagons of a place lie in the face's box."""
+    cosine = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
+    row = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine - box[0]
+    column = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) / cosine - box[1]
+    margin = _SHEARED * around + 1.0
+    return min(row, column, box[2] - 1 - row, box[3] - 1 - column) >= margin
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _slot_on(
+    x: float, y: float, z: float, basis: Any, box: Any, scale: float, reach: float
+) -> tuple[int, float]:
+    """The slot of a place on a face, and how far within its certain part it lies; -1 beyond."""
+    cosine = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
+    q = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine
+    r = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) / cosine
+    s = -q - r
+    near_q, near_r, near_s = round(q), round(r), round(s)
+    off_q, off_r, off_s = abs(near_q - q), abs(near_r - r), abs(near_s - s)
+    if off_q > off_r and off_q > off_s:
+        near_q = -near_r - near_s
+    elif off_r > off_s:
+        near_r = -near_q - near_s
+    off_q, off_r = q - near_q, r - near_r
+    off_s = -off_q - off_r
+    closeness = max(abs(off_q - off_r), abs(off_r - off_s), abs(off_s - off_q))
+    row, column = int(near_q) - box[0], int(near_r) - box[1]
+    if row < 0 or row >= box[2] or column < 0 or column >= box[3]:
+        return FLAGGED, -1.0
+    from_centre = math.sqrt(max(0.0, 1.0 - cosine * cosine))
+    within = _limit(from_centre, scale, reach) - closeness
+    return box[4] + row * box[3] + column, within
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _slot(x: float, y: float, z: float, bases: Any, boxes: Any, scale: float, reach: float) -> int:
+    """The slot of any place, or FLAGGED."""
+    face, best, second = _faces(x, y, z, bases)
+    if best - second <= 2 * (reach + _ROUNDING):
+        return FLAGGED
+    slot, within = _slot_on(x, y, z, bases[face], boxes[face], scale, reach)
+    return slot if within > 0 else FLAGGED
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _nearest_slot(
+    x: float, y: float, z: float, hint: int, bases: Any, boxes: Any
+) -> tuple[int, int]:
+    """The slot of any place, certain or not, and its face; `hint` is a face that it may be on."""
+    face = hint
+    centre = bases[hint, 2]
+    if centre[0] * x + centre[1] * y + centre[2] * z < _COSINE_OF_INRADIUS:
+        face, _, _ = _faces(x, y, z, bases)
+    slot, _ = _slot_on(x, y, z, bases[face], boxes[face], 0.0, 0.0)
+    return slot, face
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def slots_of_grid(
+    cos_lat: Any,
+    sin_lat: Any,
+    cos_lon: Any,
+    sin_lon: Any,
+    step: float,
+    bases: Any,
+    boxes: Any,
+    scale: float,
+    reach: float,
+    out: Any,
+) -> None:
+    """The slots of rows x columns of places, `step` radians of longitude apart along a row."""
+    height, width = out.shape
+    for row in range(height):
+        for start in range(0, width, STRETCH):
+            stop = min(start + STRETCH, width)
+            middle = (start + stop) // 2
+            x, y = cos_lat[row] * cos_lon[middle], cos_lat[row] * sin_lon[middle]
+            face, best, second = _faces(x, y, sin_lat[row], bases)
+            # No place of the stretch is farther from its middle.
+            span = step * cos_lat[row] * (stop - start + 1) / 2
+            from_centre = math.sqrt(max(0.0, 1.0 - best * best))
+            simple = best - second > 2 * (span + reach + _ROUNDING) and from_centre > 2 * span
+            if simple and _boxed(x, y, sin_lat[row], bases[face], boxes[face], scale * span):
+                _along(
+                    cos_lat[row],
+                    sin_lat[row],
+                    cos_lon[start:stop],
+                    sin_lon[start:stop],
+                    bases[face],
+                    boxes[face],
+                    _limit(from_centre - span, scale, reach),
+                    out[row, start:stop],
+                )
+                continue
+            for col in range(start, stop):
+                x, y = cos_lat[row] * cos_lon[col], cos_lat[row] * sin_lon[col]
+                out[row, col] = _slot(x, y, sin_lat[row], bases, boxes, scale, reach)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def slots_of_places(
+    lat: Any, lon: Any, bases: Any, boxes: Any, scale: float, reach: float, out: Any
+) -> None:
+    """The slots of places in radians, wherever they lie; all arrays are one-dimensional."""
+    for index in range(out.size):
+        cos_lat = math.cos(lat[index])
+        x, y, z = (
+            cos_lat * math.cos(lon[index]),
+            cos_lat * math.sin(lon[index]),
+            math.sin(lat[index]),
+        )
+        out[index] = _slot(x, y, z, bases, boxes, scale, reach)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def split_pixels(
+    places: Any, bases: Any, boxes: Any, slots: Any, weights: Any, examples: Any
+) -> Any:
+    """Sort the samples of each pixel by slot.
+
+    `places` (pixels, samples, 3) are unit vectors. `slots`, `weights` and `examples` (pixels,
+    samples) are filled from the left with each slot, its number of samples and one of them;
+    returned is how many slots each pixel has.
+    """
+    pixels, samples = slots.shape
+    parts = np.zeros(pixels, np.int32)
+    face = 0
+    for pixel in range(pixels):
+        for sample in range(samples):
+            place = places[pixel, sample]
+            slot, face = _nearest_slot(place[0], place[1], place[2], face, bases, boxes)
+            part = 0
+            while part < parts[pixel] and slots[pixel, part] != slot:
+                part += 1
+            if part == parts[pixel]:
+                slots[pixel, part] = slot
+                weights[pixel, part] = 0
+                examples[pixel, part] = sample
+                parts[pixel] += 1
+            weights[pixel, part] += 1
+    return parts

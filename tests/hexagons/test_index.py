@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import h3.api.numpy_int as h3
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from rasterio.warp import transform
+
+from thalweg.errors import WrongGrid
+from thalweg.hexagons.faces import face_centres
+from thalweg.hexagons.index import CellIndex, Labels, Window, label
+from thalweg.raster.grid import Grid
+
+ARC_SECOND = 1 / 3600
+resolutions = st.integers(0, 12)
+sizes = st.floats(-4.5, 0.5).map(lambda exponent: 10**exponent)
+
+
+def lonlat_grid(lon: float, lat: float, size: float, width: int = 24, height: int = 20) -> Grid:
+    """A grid around a place, kept off the far sides of the poles."""
+    size = min(size, 170 / height)
+    north = min(lat + size * height / 2, 90 + size / 2)
+    north = max(north, -90 + size * height - size / 2)
+    west = lon - size * width / 2
+    return Grid("EPSG:4326", (size, 0, west, 0, -size, north), width, height)
+
+
+def looked_up(grid: Grid, resolution: int) -> NDArray[np.uint64]:
+    """The library's cell of every pixel centre."""
+    a, _, c, _, e, f = grid.transform
+    lon, lat = np.meshgrid(
+        c + a * (np.arange(grid.width) + 0.5), f + e * (np.arange(grid.height) + 0.5)
+    )
+    if grid.crs != "EPSG:4326":
+        lon, lat = np.array(transform(grid.crs, "EPSG:4326", lon.ravel(), lat.ravel()))
+    cells = [h3.latlng_to_cell(y, x, resolution) for y, x in zip(lat.flat, lon.flat, strict=True)]
+    return np.array(cells, np.uint64).reshape(grid.shape)
+
+
+def cells_by_pixel(labels: Labels) -> NDArray[np.uint64]:
+    return labels.cells[labels.labels]
+
+
+def agrees(grid: Grid, resolution: int) -> bool:
+    return np.array_equal(cells_by_pixel(label(grid, resolution)), looked_up(grid, resolution))
+
+
+def at_unit_vector(vector: NDArray[np.float64]) -> tuple[float, float]:
+    x, y, z = vector / np.linalg.norm(vector)
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arcsin(z)))
+
+
+@given(st.floats(-180, 180), st.floats(-1, 1), sizes, resolutions)
+@settings(max_examples=150, deadline=None)
+def test_each_pixel_has_the_librarys_cell_anywhere(
+    lon: float, sine: float, size: float, resolution: int
+) -> None:
+    assert agrees(lonlat_grid(lon, np.degrees(np.arcsin(sine)), size), resolution)
+
+
+@given(st.integers(0, 19), st.integers(0, 2), st.floats(0, 1), sizes, resolutions)
+@settings(max_examples=150, deadline=None)
+def test_each_pixel_has_the_librarys_cell_over_the_edges_of_faces(
+    face: int, side: int, along: float, size: float, resolution: int
+) -> None:
+    centres = face_centres()
+    neighbour = np.argsort(-(centres @ centres[face]))[1 + side]
+    middle = centres[face] + centres[neighbour]
+    edge = np.cross(centres[face], centres[neighbour])
+    place = middle / np.linalg.norm(middle) + (2 * along - 1) * 0.7 * edge
+    assert agrees(lonlat_grid(*at_unit_vector(place), size), resolution)
+
+
+@pytest.mark.parametrize("resolution", range(13))
+def test_each_pixel_has_the_librarys_cell_around_all_pentagons(resolution: int) -> None:
+    for pentagon in h3.get_pentagons(resolution):
+        lat, lon = h3.cell_to_latlng(pentagon)
+        size = 6 * 7 ** (-resolution / 2)
+        assert agrees(lonlat_grid(lon, lat, size, 21, 21), resolution)
+
+
+@pytest.mark.parametrize("resolution", [0, 1, 3, 5, 8, 12])
+@pytest.mark.parametrize("face", range(20))
+def test_each_pixel_has_the_librarys_cell_where_digits_are_lost_at_a_faces_centre(
+    face: int, resolution: int
+) -> None:
+    lon, lat = at_unit_vector(face_centres()[face])
+    for size in (1e-7, 3e-5):
+        assert agrees(lonlat_grid(lon, lat, size, 15, 15), resolution)
+
+
+@pytest.mark.parametrize("resolution", [0, 2, 5, 9])
+@pytest.mark.parametrize("pole", [-90, 90])
+def test_each_pixel_has_the_librarys_cell_around_the_poles(pole: int, resolution: int) -> None:
+    around = Grid("EPSG:4326", (15, 0, -180, 0, -0.25, 90 if pole > 0 else -85), 24, 20)
+    assert agrees(around, resolution)
+
+
+@given(st.floats(-89, 89), sizes, resolutions)
+@settings(max_examples=50, deadline=None)
+def test_each_pixel_has_the_librarys_cell_beyond_the_antimeridian(
+    lat: float, size: float, resolution: int
+) -> None:
+    for lon in (-180.0, 180.0):
+        assert agrees(lonlat_grid(lon, lat, size), resolution)
+
+
+@pytest.mark.parametrize("resolution", [0, 2, 4])
+def test_the_whole_world_at_once(resolution: int) -> None:
+    assert agrees(Grid("EPSG:4326", (2, 0, -180, 0, -2, 90), 180, 90), resolution)
+
+
+@pytest.mark.parametrize("resolution", [3, 7, 9, 11])
+@pytest.mark.parametrize(
+    ("crs", "west", "north"),
+    [("EPSG:32636", 200_000, 9_800_000), ("EPSG:3857", 3_000_000, -200_000), ("EPSG:3413", 0, 0)],
+)
+def test_projected_grids(crs: str, west: float, north: float, resolution: int) -> None:
+    assert agrees(Grid(crs, (300, 0, west, 0, -300, north), 60, 50), resolution)
+
+
+def test_a_window_is_labelled_like_the_whole() -> None:
+    grid = Grid("EPSG:4326", (ARC_SECOND, 0, 29, 0, -ARC_SECOND, -1), 700, 300)
+    whole = cells_by_pixel(label(grid, 9))
+    buffer = np.empty((50, 650), np.int32)
+    part = label(grid, 9, range(200, 250), range(20, 670), out=buffer)
+    assert part.labels is buffer
+    assert np.array_equal(cells_by_pixel(part), whole[200:250, 20:670])
+    assert np.array_equal(part.cells, np.unique(whole[200:250, 20:670]))
+
+
+def test_long_rows_take_the_fast_way_and_agree() -> None:
+    """Rows of several stretches, on one face and over an edge between two."""
+    for west in (29.0, 10.0):
+        grid = Grid("EPSG:4326", (ARC_SECOND * 4, 0, west, 0, -ARC_SECOND * 90, -1), 4000, 6)
+        for resolution in (4, 7, 9):
+            assert agrees(grid, resolution)
+
+
+@pytest.mark.parametrize("per_side", [1, 4])
+def test_samples_and_areas_add_up(per_side: int) -> None:
+    grid = Grid("EPSG:4326", (ARC_SECOND, 0, 29, 0, -ARC_SECOND, -1), 900, 400)
+    index = CellIndex(grid, 8, Window.of(grid), per_side)
+    assert index.samples.sum() == grid.width * grid.height * per_side**2
+    by_row = index.sample_areas_mm2(range(grid.height))
+    assert index.areas_mm2.sum() == by_row.sum() * grid.width * per_side**2
+
+
+def test_cells_areas_are_those_of_the_library() -> None:
+    """Of cells that lie wholly within the grid, each of some 1,200 pixels."""
+    grid = Grid("EPSG:4326", (ARC_SECOND, 0, 29, 0, -ARC_SECOND, 50), 900, 900)
+    index = CellIndex(grid, 8, Window.of(grid), 4)
+    inner = [
+        i
+        for i, cell in enumerate(index.cells.tolist())
+        if np.isin(h3.grid_disk(cell, 2), index.cells).all()
+    ]
+    wanted = [h3.cell_area(cell, "km^2") for cell in index.cells[inner].tolist()]
+    assert len(inner) > 50
+    assert index.areas_mm2[inner] / 1e12 == pytest.approx(np.array(wanted), rel=2e-3)
+
+
+def test_a_grid_beyond_the_pole_is_refused() -> None:
+    with pytest.raises(WrongGrid, match="latitude"):
+        label(Grid("EPSG:4326", (1, 0, 0, 0, -1, 95), 10, 10), 3)
+
+
+def test_more_cells_than_memory_holds_are_refused() -> None:
+    with pytest.raises(WrongGrid, match="more than are indexed"):
+        label(Grid("EPSG:4326", (0.1, 0, -180, 0, -0.1, 90), 3600, 1800), 10)
