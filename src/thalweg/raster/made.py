@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import pairwise
+from typing import Any, NamedTuple, Self
 
 import xxhash
 
@@ -45,6 +46,15 @@ class BandFacts:
         )
 
 
+class Rectangle(NamedTuple):
+    """Some of a raster's pixels: the upper left one, and how many down and right."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+
 @dataclass(frozen=True)
 class Window:
     """A rectangle of pixels, and the XXH3-128 of each band's decoded pixels in it."""
@@ -55,6 +65,10 @@ class Window:
     width: int
     checksums: tuple[str, ...]
 
+    @property
+    def rectangle(self) -> Rectangle:
+        return Rectangle(self.row, self.col, self.height, self.width)
+
     def overlaps(self, other: Window) -> bool:
         return (
             self.row < other.row + other.height
@@ -64,8 +78,7 @@ class Window:
         )
 
     def to_json(self) -> dict[str, Any]:
-        rectangle = [self.row, self.col, self.height, self.width]
-        return {"rectangle": rectangle, "checksums": list(self.checksums)}
+        return {"rectangle": list(self.rectangle), "checksums": list(self.checksums)}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
@@ -121,3 +134,23 @@ def joined_checksum(checksums: Sequence[str]) -> str:
     if len(checksums) == 1:
         return checksums[0]
     return xxhash.xxh3_128("".join(checksums).encode()).hexdigest()
+
+
+def gaps_between(windows: Sequence[Window], grid: Grid) -> list[Rectangle]:
+    """Rectangles that, with the windows, cover each pixel of the grid exactly once."""
+    rows = sorted({0, grid.height, *(edge for w in windows for edge in (w.row, w.row + w.height))})
+    cols = sorted({0, grid.width, *(edge for w in windows for edge in (w.col, w.col + w.width))})
+    covered = {
+        (row, col)
+        for window in windows
+        for row in rows
+        for col in cols
+        if window.row <= row < window.row + window.height
+        and window.col <= col < window.col + window.width
+    }
+    return [
+        Rectangle(top, left, bottom - top, right - left)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(cols)
+        if (top, left) not in covered
+    ]

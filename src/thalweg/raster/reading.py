@@ -52,11 +52,17 @@ def unreadable(where: str) -> Iterator[None]:
 
 
 def read_rows(
-    dataset: rasterio.DatasetReader, band: int, first: int, rows: Pixels, *, where: str
+    dataset: rasterio.DatasetReader,
+    band: int,
+    first: int,
+    rows: Pixels,
+    *,
+    where: str,
+    col: int = 0,
 ) -> None:
-    """Fill `rows`, contiguous and as wide as the raster, from row `first` of a band from 1."""
+    """Fill `rows`, contiguous, from row `first` and column `col` of a band counted from 1."""
     with unreadable(where):
-        dataset.read(band, window=Window(0, first, rows.shape[1], rows.shape[0]), out=rows)
+        dataset.read(band, window=Window(col, first, rows.shape[1], rows.shape[0]), out=rows)
 
 
 def _open_by_first(

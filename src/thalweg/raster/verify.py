@@ -15,7 +15,7 @@ from thalweg.errors import RasterError, VerificationFailed
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import TOLERANCE, Grid, grid_of
 from thalweg.raster.layout import Layout
-from thalweg.raster.made import Made, Window
+from thalweg.raster.made import Made, Rectangle, gaps_between
 from thalweg.raster.pyramid import strip_rows
 from thalweg.raster.reading import environment, opened, read_rows, unreadable
 from thalweg.raster.structure import structure_faults
@@ -93,24 +93,21 @@ def _same_place(found: Grid, wanted: Grid) -> bool:
 
 
 def _pixel_faults(dataset: rasterio.DatasetReader, made: Made, where: str) -> Iterator[str]:
-    covered = sum(window.width * window.height for window in made.windows)
-    sparse = covered < made.grid.width * made.grid.height
+    gaps = gaps_between(made.windows, made.grid)
+    nodata = np.array(made.nodata).astype(made.dtype)
     for index in range(len(made.bands)):
-        hashes = [xxhash.xxh3_128() for _ in made.windows]
-        for first, rows in _strips(dataset, index + 1, where):
-            for window, checksum in zip(made.windows, hashes, strict=True):
-                part = _part(window, first, rows)
-                checksum.update(np.ascontiguousarray(part))
-                if sparse:
-                    part[:] = made.nodata
-            if sparse and not _is_all(rows, made.nodata):
-                yield f"band {index + 1} holds pixels where no tile lies"
-        for window, checksum in zip(made.windows, hashes, strict=True):
+        for window in made.windows:
+            checksum = xxhash.xxh3_128()
+            for rows in _strips(dataset, index + 1, window.rectangle, where):
+                checksum.update(rows)
             if checksum.hexdigest() != window.checksums[index]:
                 yield (
                     f"the pixels of band {index + 1} at row {window.row}, column {window.col} "
                     "are not those that were written"
                 )
+        for gap in gaps:
+            if not all(_is_all(rows, nodata) for rows in _strips(dataset, index + 1, gap, where)):
+                yield f"band {index + 1} holds pixels where no tile lies"
 
 
 def _overview_faults(path: Path, made: Made) -> Iterator[str]:
@@ -123,31 +120,27 @@ def _overview_faults(path: Path, made: Made) -> Iterator[str]:
         with opened(str(path), where=str(path), overview_level=index) as dataset:
             if (dataset.width, dataset.height) != (width, height):
                 yield f"overview {index} is {dataset.width} x {dataset.height}"
+            whole = Rectangle(0, 0, dataset.height, dataset.width)
             for band in dataset.indexes:
-                for _ in _strips(dataset, band, str(path)):
+                for _ in _strips(dataset, band, whole, str(path)):
                     pass
 
 
-def _strips(dataset: rasterio.DatasetReader, band: int, where: str) -> Iterator[tuple[int, Pixels]]:
-    """The first row and the pixels of each strip; the array is filled anew by the next."""
+def _strips(
+    dataset: rasterio.DatasetReader, band: int, part: Rectangle, where: str
+) -> Iterator[Pixels]:
+    """The rows of a rectangle, some at a time; the array is filled anew by the next."""
     dtype = np.dtype(dataset.dtypes[0])
     block = dataset.block_shapes[0][0]
-    step = min(strip_rows(dataset.width, dtype.itemsize, block), dataset.height)
-    strip: Pixels = np.empty((step, dataset.width), dtype)
-    for first in range(0, dataset.height, step):
-        rows = strip[: dataset.height - first]
-        read_rows(dataset, band, first, rows, where=where)
-        yield first, rows
+    step = min(strip_rows(part.width, dtype.itemsize, block), part.height)
+    strip: Pixels = np.empty((step, part.width), dtype)
+    for first in range(0, part.height, step):
+        rows = strip[: part.height - first]
+        read_rows(dataset, band, part.row + first, rows, col=part.col, where=where)
+        yield rows
 
 
-def _part(window: Window, first: int, rows: Pixels) -> Pixels:
-    """What the strip that begins at row `first` has of a window; no rows where they do not meet."""
-    top = min(max(window.row - first, 0), len(rows))
-    bottom = min(max(window.row + window.height - first, 0), len(rows))
-    return rows[top:bottom, window.col : window.col + window.width]
-
-
-def _is_all(pixels: Pixels, value: float) -> bool:
+def _is_all(pixels: Pixels, value: Pixels) -> bool:
     if value != value:
         return bool(np.isnan(pixels).all())
     return bool((pixels == value).all())
