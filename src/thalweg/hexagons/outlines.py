@@ -132,11 +132,12 @@ def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
         held = ", ".join(name for name in table.column_names if name != geometry)
         raise MissingColumn(f"no column {column!r}", hint=f"it holds {held}", where=str(path))
     codes = [None if code is None else str(code) for code in table[column].to_pylist()]
-    return codes, shapely.from_wkb(table[geometry].to_numpy(zero_copy_only=False)), crs
+    wkb = table[geometry].to_numpy(zero_copy_only=False)
+    return codes, shapely.force_2d(shapely.from_wkb(wkb)), crs
 
 
 def _read_gdal(path: Path) -> tuple[pa.Table, str, str]:
-    meta, table = pyogrio.read_arrow(path, force_2d=True)
+    meta, table = pyogrio.read_arrow(path)
     return table, meta["geometry_name"] or "wkb_geometry", meta["crs"] or "OGC:CRS84"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from thalweg.errors import MissingColumn, PlottingMissing
 from thalweg.hexagons.cells import cell_polygons
 from thalweg.hexagons.layers import column_name
 from thalweg.hexagons.outlines import Outlines
-from thalweg.hexagons.selection import Selection, selected
+from thalweg.hexagons.selection import Selection, selected, unknown_layer
 from thalweg.hexagons.sphere import Geometries
 from thalweg.hexagons.tables import Described, describe
 from thalweg.storage.staging import written_aside
@@ -52,15 +52,15 @@ def plot(
     borders: Outlines | None = None,
     title: str = "",
 ) -> None:
-    """Writes a PNG map of one layer's statistic, for the selected cells.
+    """Writes a PNG map of one layer's statistic; of the selection, its place and resolution count.
 
     Colours reach from 0 to the 98th percentile; more is shown as that. Cells of 0 are pale, cells
     without a value grey. `borders` are drawn over them. Raises `UnknownLayer`, `MissingColumn`,
     `NothingSelected` and `PlottingMissing`.
     """
-    picture = _picture(tables, layer, selection, statistic, title)
+    shown = picture(tables, layer, selection, statistic, title)
     with written_aside(target) as aside:
-        draw(picture, aside, borders)
+        draw(shown, aside, borders)
         aside.replace(target)
 
 
@@ -84,40 +84,42 @@ def draw(picture: Picture, path: Path, borders: Outlines | None = None) -> None:
     figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
 
 
-def _picture(
-    tables: Sequence[Path], layer: str, selection: Selection, statistic: str, title: str
+def picture(
+    tables: Sequence[Path], layer: str, selection: Selection, statistic: str, title: str = ""
 ) -> Picture:
-    wanted = Selection(selection.resolution, (), (layer,), selection.countries, selection.place)
-    with selected(tables, wanted) as reader:
-        rows = reader.read_all()
+    """What `plot` draws."""
     source, label = _source(tables, layer, selection.resolution)
     column = column_name(statistic, label)
-    if column not in rows.column_names:
+    if statistic not in source.statistics:
         raise MissingColumn(
             f"no statistic {statistic!r}",
             hint=f"there are {', '.join(source.statistics)}",
             where=str(source.path),
         )
+    with selected(tables, replace(selection, layers=(layer,))) as reader:
+        rows = reader.read_all()
     polygons, values = _side_by_side(rows, column)
     unit = pq.read_schema(source.path).field(column).metadata[b"unit"].decode()
-    words = layer.replace("_", " ")
     return Picture(
         polygons,
         values,
-        title or f"{words}\nH3 resolution {selection.resolution}, {rows.num_rows:,} cells",
+        title or _title(layer, selection.resolution, rows.num_rows),
         statistic.replace("_", " ") + (f" ({unit})" if unit not in ("", "1") else ""),
     )
 
 
+def _title(layer: str, resolution: int, cells: int) -> str:
+    return f"{layer.replace('_', ' ')}\nH3 resolution {resolution}, {cells:,} cells"
+
+
 def _source(tables: Sequence[Path], layer: str, resolution: int) -> tuple[Described, str]:
     """The first table that has a layer, and the layer's label there."""
-    return next(
-        (described, label)
-        for described in map(describe, tables)
-        if f"resolution={resolution}" in described.path.parts
-        for label in described.series.labels
-        if described.series.layer_id(label) == layer
-    )
+    described = [one for one in map(describe, tables) if one.resolution == resolution]
+    for one in described:
+        for label in one.series.labels:
+            if one.series.layer_id(label) == layer:
+                return one, label
+    raise unknown_layer(layer, described)
 
 
 def _side_by_side(rows: pa.Table, column: str) -> tuple[Geometries, NDArray[np.float64]]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from shapely.geometry.base import BaseGeometry
 
 from thalweg.errors import NothingSelected, UnknownLayer
-from thalweg.hexagons.layers import column_name
+from thalweg.hexagons.layers import Series, column_name
 from thalweg.hexagons.places import seed
 from thalweg.hexagons.tables import VIEW, Described, connect, describe
 
@@ -29,15 +29,26 @@ _KEYS = ("cell", "h3", "country", "series")
 class Selection:
     """Rows of one resolution; empty or None stands for all.
 
-    `series` and `layers` are ids; a layer's id selects its series, too. `countries` are ISO 3166-1
-    alpha-3 codes. `place` is an outline in WGS 84: cells with their centre inside.
+    `layers` are ids of layers or of whole series. `countries` are ISO 3166-1 alpha-3 codes. `place`
+    is an outline in WGS 84: cells with their centre inside.
     """
 
     resolution: int
-    series: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     place: BaseGeometry | None = None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A table, and the selected ones of its layers by number."""
+
+    table: Described
+    layers: tuple[int, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.layers) == len(self.table.series.labels)
 
 
 @contextmanager
@@ -51,14 +62,14 @@ def selected(
     where there is one) and the statistics; expected annual values, which no single layer has, are
     left out. Bounded in memory. Raises `NothingSelected` or `UnknownLayer`.
     """
-    described = _described(tables, selection)
-    with connect([one.path for one in described]) as connection:
+    wanted = _wanted(tables, selection)
+    with connect([one.table.path for one in wanted]) as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         where = _conditions(connection, selection)
         any_row = f"SELECT 1 FROM {VIEW} WHERE {where} LIMIT 1"  # noqa: S608
         if not connection.sql(any_row).fetchall():
             raise NothingSelected(hint="widen the countries, the place or the bounding box")
-        sql = _wide(described, selection) if form == "wide" else _long(described, selection)
+        sql = _wide(wanted) if form == "wide" else _long(wanted)
         reader = connection.sql(sql.format(where=where)).to_arrow_reader(ROWS_AT_ONCE)
         yield pa.RecordBatchReader.from_batches(reader.schema, _rebatched(reader))
 
@@ -74,40 +85,44 @@ def _rebatched(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     yield from held.combine_chunks().to_batches()
 
 
-def _described(tables: Sequence[Path], selection: Selection) -> list[Described]:
-    at_resolution = [path for path in tables if f"resolution={selection.resolution}" in path.parts]
+def _wanted(tables: Sequence[Path], selection: Selection) -> list[_Wanted]:
+    described = [describe(path) for path in tables]
+    at_resolution = [one for one in described if one.resolution == selection.resolution]
     if not at_resolution:
+        resolutions = sorted({one.resolution for one in described})
         raise NothingSelected(
             f"no table has resolution {selection.resolution}",
-            hint=f"there are {', '.join(_resolutions(tables)) or 'none'}",
+            hint=f"there are {', '.join(map(str, resolutions)) or 'none'}",
         )
-    all_described = [describe(path) for path in at_resolution]
-    _check_known(selection.series, (one.series.id for one in all_described))
-    _check_known(selection.layers, (layer for one in all_described for layer in _layers(one)))
-    if not selection.series and not selection.layers:
-        return all_described
-    return [
-        one
-        for one in all_described
-        if one.series.id in selection.series or set(_layers(one)) & set(selection.layers)
-    ]
+    _check_known(selection.layers, at_resolution)
+    wanted = [_Wanted(one, _layers(one.series, selection)) for one in at_resolution]
+    return [one for one in wanted if one.layers]
 
 
-def _resolutions(tables: Sequence[Path]) -> list[str]:
-    found = {path.parent.name.removeprefix("resolution=") for path in tables}
-    return sorted(found, key=int)
+def _layers(series: Series, selection: Selection) -> tuple[int, ...]:
+    every = range(len(series.labels))
+    if not selection.layers or series.id in selection.layers:
+        return tuple(every)
+    ids = [series.layer_id(label) for label in series.labels]
+    return tuple(index for index in every if ids[index] in selection.layers)
 
 
-def _layers(described: Described) -> list[str]:
-    return [described.series.layer_id(label) for label in described.series.labels]
-
-
-def _check_known(wanted: Iterable[str], known: Iterable[str]) -> None:
-    all_known = sorted(set(known))
+def _check_known(wanted: Iterable[str], tables: Sequence[Described]) -> None:
+    known = {one.series.id for one in tables} | set(_all_layers(tables))
     for one in wanted:
-        if one not in all_known:
-            near = difflib.get_close_matches(one, all_known, n=2, cutoff=0.3) or all_known[:2]
-            raise UnknownLayer(f"there is no {one}", hint=f"there are such as {', '.join(near)}")
+        if one not in known:
+            raise unknown_layer(one, tables)
+
+
+def unknown_layer(layer: str, tables: Sequence[Described]) -> UnknownLayer:
+    """The error that says which layers are near one that is not there."""
+    layers = _all_layers(tables)
+    near = difflib.get_close_matches(layer, layers, n=3, cutoff=0.3) or layers[:3]
+    return UnknownLayer(f"there is no {layer}", hint=f"there are such as {', '.join(near)}")
+
+
+def _all_layers(tables: Sequence[Described]) -> list[str]:
+    return sorted({one.series.layer_id(label) for one in tables for label in one.series.labels})
 
 
 def _conditions(connection: duckdb.DuckDBPyConnection, selection: Selection) -> str:
@@ -123,40 +138,33 @@ def _conditions(connection: duckdb.DuckDBPyConnection, selection: Selection) -> 
     return " AND ".join(conditions)
 
 
-def _wide(described: Sequence[Described], selection: Selection) -> str:
-    keys = ", ".join(_keys(described))
-    others = f"* EXCLUDE ({keys})"
-    if selection.layers:
-        others = ", ".join(
-            dict.fromkeys(
-                _name(column_name(statistic, label))
-                for one in described
-                for statistic in one.statistics
-                for label in one.series.labels
-                if one.series.layer_id(label) in selection.layers
-            )
-        )
-    return f"SELECT {keys}, {others} FROM {VIEW} WHERE {{where}} ORDER BY cell, series"  # noqa: S608
-
-
-def _long(described: Sequence[Described], selection: Selection) -> str:
-    statistics = dict.fromkeys(name for one in described for name in one.statistics)
-    parts = [
-        _layer_rows(one, index, statistics, _keys(described))
-        for one in described
-        for index, label in enumerate(one.series.labels)
-        if not selection.layers or one.series.layer_id(label) in selection.layers
+def _wide(wanted: Sequence[_Wanted]) -> str:
+    expected = [name for one in wanted if one.is_whole for name in one.table.expected]
+    layers = [
+        column_name(statistic, one.table.series.labels[index])
+        for one in wanted
+        for statistic in one.table.statistics
+        for index in one.layers
     ]
+    columns = ", ".join([*_keys(wanted), *map(_name, dict.fromkeys([*expected, *layers]))])
+    return f"SELECT {columns} FROM {VIEW} WHERE {{where}} ORDER BY cell, series"  # noqa: S608
+
+
+def _long(wanted: Sequence[_Wanted]) -> str:
+    statistics = dict.fromkeys(name for one in wanted for name in one.table.statistics)
+    parts = {
+        _layer_rows(one.table, index, statistics, _keys(wanted)): None
+        for one in wanted
+        for index in one.layers
+    }
     return f"SELECT * EXCLUDE (nth) FROM ({' UNION ALL '.join(parts)}) ORDER BY cell, series, nth"  # noqa: S608
 
 
-def _layer_rows(one: Described, index: int, statistics: Iterable[str], keys: list[str]) -> str:
-    series, label = one.series, one.series.labels[index]
+def _layer_rows(table: Described, index: int, statistics: Iterable[str], keys: list[str]) -> str:
+    series, label = table.series, table.series.labels[index]
     period = series.return_periods[index] if series.return_periods else "NULL"
-    values = [
-        f"{_name(column_name(name, label)) if name in one.statistics else 'NULL'} AS {_name(name)}"
-        for name in statistics
-    ]
+    held = {name: _name(column_name(name, label)) for name in table.statistics}
+    values = [f"{held.get(name, 'NULL')} AS {_name(name)}" for name in statistics]
     return (
         f"SELECT {', '.join(keys)}, '{series.layer_id(label)}' AS layer, '{label}' AS label, "  # noqa: S608
         f"{period}::DOUBLE AS return_period, {', '.join(values)}, {index} AS nth "
@@ -164,8 +172,8 @@ def _layer_rows(one: Described, index: int, statistics: Iterable[str], keys: lis
     )
 
 
-def _keys(described: Sequence[Described]) -> list[str]:
-    dimensions = dict.fromkeys(name for one in described for name in one.series.coordinates)
+def _keys(wanted: Sequence[_Wanted]) -> list[str]:
+    dimensions = dict.fromkeys(name for one in wanted for name in one.table.series.coordinates)
     return [_name(name) for name in (*_KEYS, *dimensions, "theme", "dataset", "resolution")]
 
 

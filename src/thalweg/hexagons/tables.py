@@ -7,7 +7,7 @@ as mean_1in100. Rows lie in the order of the cells' ids, which is an order in sp
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,10 @@ def series_table(
     for name, value in series.coordinates.items():
         columns[pa.field(name, pa.string())] = [value] * len(cells)
     chosen = integration or Integration()
-    for statistic, column in EXPECTED.items():
-        if series.return_periods and statistic in statistics:
-            values = expected_annual(statistics[statistic], series.return_periods, chosen)
-            field = _field(column, np.dtype(np.float64), _unit(series, statistic, units))
-            columns[field] = values[order]
+    for statistic, column in _expected(series, statistics).items():
+        values = expected_annual(statistics[statistic], series.return_periods, chosen)
+        field = _field(column, np.dtype(np.float64), _unit(series, statistic, units))
+        columns[field] = values[order]
     for statistic, per_layer in statistics.items():
         unit = _unit(series, statistic, units)
         for layer, label in enumerate(series.labels):
@@ -108,6 +107,15 @@ class Described:
     series: Series
     statistics: tuple[str, ...]
 
+    @property
+    def resolution(self) -> int:
+        return int(self.path.parent.name.removeprefix("resolution="))
+
+    @property
+    def expected(self) -> list[str]:
+        """The columns of expected annual values."""
+        return list(_expected(self.series, self.statistics).values())
+
 
 def describe(path: Path) -> Described:
     """What a table's file says of itself."""
@@ -138,6 +146,10 @@ def connect(tables: Sequence[Path]) -> duckdb.DuckDBPyConnection:
         "{'theme': VARCHAR, 'dataset': VARCHAR, 'resolution': TINYINT})"
     )
     return connection
+
+
+def _expected(series: Series, statistics: Iterable[str]) -> dict[str, str]:
+    return {one: EXPECTED[one] for one in statistics if one in EXPECTED and series.return_periods}
 
 
 def _quoted(text: str) -> str:

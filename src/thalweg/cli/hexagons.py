@@ -1,0 +1,205 @@
+"""`thalweg hexagons`: statistics by H3 cell, to take away or to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thalweg.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from thalweg.hexagons.outlines import Outlines
+
+app = typer.Typer(help="Export and draw statistics by hexagon (H3 cell).", no_args_is_help=True)
+
+EXAMPLES = """
+Examples:
+
+  thalweg hexagons list
+
+  thalweg hexagons export rwanda.parquet --resolution 7 --country RWA
+
+  thalweg hexagons export gasabo.gpkg -r 8 --outlines districts.geojson --column name --area Gasabo
+
+  thalweg hexagons plot map.png fathom_fluvial_defended_2050_ssp245_1in100 -r 7 --country RWA
+"""
+
+
+class Form(StrEnum):
+    """What a row is."""
+
+    WIDE = "wide"
+    LONG = "long"
+
+
+class Shape(StrEnum):
+    """The geometry of a row."""
+
+    POLYGON = "polygon"
+    CENTROID = "centroid"
+
+
+ResolutionOption = Annotated[
+    int, typer.Option("--resolution", "-r", min=0, max=15, help="H3 resolution.")
+]
+CountryOption = Annotated[
+    list[str] | None,
+    typer.Option("--country", help="ISO 3166-1 alpha-3 code of a country. May be repeated."),
+]
+BboxOption = Annotated[
+    str | None,
+    typer.Option("--bbox", help="west,south,east,north in degrees: cells with their centre there."),
+]
+OutlinesOption = Annotated[
+    Path | None,
+    typer.Option("--outlines", help="A file of outlines (GeoPackage, GeoJSON, GeoParquet …)."),
+]
+ColumnOption = Annotated[
+    str, typer.Option("--column", help="The column of --outlines that holds the codes.")
+]
+AreaOption = Annotated[
+    str | None,
+    typer.Option(
+        "--area", help="The code of an area of --outlines: cells with their centre there."
+    ),
+]
+
+
+@app.command("list", epilog=EXAMPLES)
+def list_layers(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """List the series of layers, their statistics and resolutions."""
+    from thalweg.cli.report import console, table
+    from thalweg.hexagons.tables import describe
+
+    resolutions: dict[str, set[int]] = {}
+    described = {}
+    for path in _tables(workspace):
+        one = describe(path)
+        described[one.series.id] = one
+        resolutions.setdefault(one.series.id, set()).add(one.resolution)
+    rows = table("series", "layers", "unit", "resolutions", "statistics")
+    for series, one in described.items():
+        rows.add_row(
+            series,
+            ", ".join(filter(None, one.series.labels)),
+            one.series.unit,
+            ", ".join(map(str, sorted(resolutions[series]))),
+            ", ".join(one.statistics),
+        )
+    console().print(rows)
+
+
+@app.command("export", epilog=EXAMPLES)
+def export_hexagons(
+    out: Annotated[
+        Path,
+        typer.Argument(help="The file to write: .parquet, .geojson, .fgb, .gpkg or .csv."),
+    ],
+    resolution: ResolutionOption,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="The id of a layer or a series. May be repeated; else all."),
+    ] = None,
+    country: CountryOption = None,
+    bbox: BboxOption = None,
+    outlines: OutlinesOption = None,
+    column: ColumnOption = "",
+    area: AreaOption = None,
+    form: Annotated[
+        Form,
+        typer.Option(help="wide: layers as columns. long: a row for each cell and layer."),
+    ] = Form.WIDE,
+    shape: Annotated[
+        Shape, typer.Option(help="The outline of each cell, or its centre.")
+    ] = Shape.POLYGON,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Write the statistics of a place to a file for other tools."""
+    from thalweg.hexagons.export import export
+    from thalweg.hexagons.selection import Selection
+
+    selection = Selection(
+        resolution,
+        tuple(layer or ()),
+        tuple(country or ()),
+        _place(bbox, outlines, column, area),
+    )
+    rows = export(_tables(workspace), out.absolute(), selection, form=form.value, shape=shape.value)
+    typer.echo(f"{rows} rows in {out}")
+
+
+@app.command("plot", epilog=EXAMPLES)
+def plot_hexagons(
+    out: Annotated[Path, typer.Argument(help="The picture to write: .png.")],
+    layer: Annotated[
+        str, typer.Argument(help="The id of a layer, as `hexagons list` builds them.")
+    ],
+    resolution: ResolutionOption,
+    statistic: Annotated[str, typer.Option(help="The statistic to draw.")] = "mean",
+    title: Annotated[str, typer.Option(help="A title other than the layer's id.")] = "",
+    country: CountryOption = None,
+    bbox: BboxOption = None,
+    outlines: OutlinesOption = None,
+    column: ColumnOption = "",
+    area: AreaOption = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Draw one layer as a map (PNG), with the borders of countries or of --outlines."""
+    from thalweg.hexagons.plot import plot
+    from thalweg.hexagons.selection import Selection
+
+    place = _place(bbox, outlines, column, area)
+    selection = Selection(resolution, countries=tuple(country or ()), place=place)
+    plot(
+        _tables(workspace),
+        out.absolute(),
+        layer,
+        selection,
+        statistic=statistic,
+        borders=_outlines(outlines, column),
+        title=title,
+    )
+    typer.echo(str(out))
+
+
+def _tables(workspace: Path) -> Sequence[Path]:
+    from thalweg.errors import SettingsError
+    from thalweg.hexagons.tables import find_tables
+    from thalweg.pipelines.workspace import Workspace
+
+    silver = Workspace.open(workspace)[0].zone("silver")
+    if silver.folder is None:
+        raise SettingsError(
+            "hexagon tables are read from a folder so far",
+            hint="copy them here, and set THALWEG_ZONES__SILVER to that folder",
+            where=silver.url,
+        )
+    return find_tables(silver.folder)
+
+
+def _outlines(path: Path | None, column: str) -> Outlines:
+    from thalweg.hexagons.outlines import countries, read_outlines
+
+    return countries() if path is None else read_outlines(path, column)
+
+
+def _place(
+    bbox: str | None, outlines: Path | None, column: str, area: str | None
+) -> BaseGeometry | None:
+    from thalweg.domain.tiles import BoundingBox
+    from thalweg.errors import UsageError
+    from thalweg.hexagons.places import box
+
+    if area is not None and outlines is None:
+        raise UsageError("--area needs --outlines", hint="name the file and its --column, too")
+    chosen = box(BoundingBox.parse(bbox)) if bbox else None
+    if area is None:
+        return chosen
+    outline = _outlines(outlines, column).of(area)
+    return outline if chosen is None else outline.intersection(chosen)
