@@ -1,0 +1,255 @@
+"""The compiled part of zonal statistics: pixels of a strip into the accumulators of cells.
+
+Three steps, each on flat positions in a strip: `find_runs` once for a resolution, `list_pixels`
+once for a band, then `add_values` and `add_others` for both. Zeros take no part.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from thalweg.hexagons.measures import BUCKET_SHIFT
+from thalweg.raster.runs import run_end
+
+# The columns of `counts` [rows, bands, columns]; after them one for each special value, and for
+# each threshold the count and the area above it. Counts are of samples, areas in mm2.
+NODATA, OTHER_THAN_ZERO, POSITIVE, POSITIVE_AREA, FIRST_SPECIAL = range(5)
+# The columns of `sums` [rows, bands, 4]; the extremes are those of values other than zero.
+TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
+
+
+@numba.njit(nogil=True, cache=True)
+def find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
+    """Runs of pixels of one row in one cell: where each ends, its cell; how many there are.
+
+    A split pixel is a run of its own, its number from -1 downwards instead of the cell.
+    """
+    height, width = slots.shape
+    runs = 0
+    for row in range(height):
+        line = slots[row]
+        col = 0
+        while col < width:
+            slot = line[col]
+            col += 1
+            if slot >= 0:
+                while col < width and line[col] == slot:
+                    col += 1
+                cells[runs] = label_of_slot[slot]
+            else:
+                cells[runs] = slot
+            stops[runs] = row * width + col
+            runs += 1
+    return runs
+
+
+@numba.njit(nogil=True, cache=True)
+def list_pixels(
+    pixels: Any,
+    bits: Any,
+    low: float,
+    high: float,
+    nodata: Any,
+    special: Any,
+    kinds: Any,
+    thresholds: Any,
+    first_bucket: int,
+    zero_bucket: int,
+    positions: Any,
+    values: Any,
+    classes: Any,
+    buckets: Any,
+    starts: Any,
+    stops: Any,
+    others: Any,
+    undeclared: Any,
+) -> tuple[int, int]:
+    """List a band's pixels other than zero; how many are values, and how many runs of others.
+
+    Of each value its position, itself, how many thresholds lie below it and its bucket, unless
+    `buckets` is empty. Of each run of nodata (kind 0) or special values (`kinds`) start, stop and
+    kind. `undeclared` gets the count, the first position and the value of what is neither.
+    """
+    height, width = pixels.shape
+    nodata_is_nan = nodata != nodata
+    real = np.zeros(1, np.float64)
+    word = real.view(np.int64)
+    listed, runs = 0, 0
+    for row in range(height):
+        line, line_bits = pixels[row], bits[row]
+        start = row * width
+        col = 0
+        while col < width:
+            value = line[col]
+            if value == 0:
+                col = run_end(line_bits, col)
+                continue
+            kind = -1
+            if value == nodata or (nodata_is_nan and value != value):
+                kind = 0
+            else:
+                for index in range(special.size):
+                    if value == special[index]:
+                        kind = kinds[index]
+                        break
+            if kind >= 0:
+                starts[runs] = start + col
+                col = run_end(line_bits, col)
+                stops[runs] = start + col
+                others[runs] = kind
+                runs += 1
+                continue
+            if low <= value <= high:
+                positions[listed] = start + col
+                values[listed] = value
+                above = 0
+                while above < thresholds.size and value > thresholds[above]:
+                    above += 1
+                classes[listed] = above
+                if buckets.size:
+                    real[0] = abs(value)
+                    step = max((word[0] >> BUCKET_SHIFT) - first_bucket + 1, 0)
+                    buckets[listed] = zero_bucket + (step if value > 0 else -step)
+                listed += 1
+            else:
+                if undeclared[0] == 0:
+                    undeclared[1] = start + col
+                    undeclared[2] = value
+                undeclared[0] += 1
+            col += 1
+    return listed, runs
+
+
+@numba.njit(nogil=True, cache=True)
+def _row_of(cell: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, highest: Any) -> int:
+    """The row that a cell's sums stand in; a new one for a cell not met before."""
+    row = row_of_cell[cell]
+    if row < 0:
+        row = used[0]
+        row_of_cell[cell] = row
+        used[0] += 1
+        for band in range(sums.shape[1]):
+            sums[row, band, LOWEST] = lowest
+            sums[row, band, HIGHEST] = highest
+    return row
+
+
+@numba.njit(nogil=True, cache=True)
+def add_values(
+    positions: Any,
+    values: Any,
+    classes: Any,
+    buckets: Any,
+    listed: int,
+    run_stops: Any,
+    run_cells: Any,
+    width: int,
+    areas: Any,
+    each: int,
+    split_first: Any,
+    split_cells: Any,
+    split_weights: Any,
+    row_of_cell: Any,
+    used: Any,
+    band: int,
+    above_first: int,
+    counts: Any,
+    sums: Any,
+    histogram: Any,
+    zero: Any,
+    lowest: Any,
+    highest: Any,
+) -> None:
+    """Add listed values to their cells; `areas` is the area of a sample, by row of the strip."""
+    thresholds = (counts.shape[2] - above_first) // 2
+    above = np.zeros(thresholds + 1, np.int64)
+    index, run = 0, 0
+    while index < listed:
+        position = positions[index]
+        while run_stops[run] <= position:
+            run += 1
+        stop = run_stops[run]
+        count, positive = 0, 0
+        total, squares = zero, zero
+        low, high = lowest, highest
+        begin = index
+        while index < listed and positions[index] < stop:
+            value = zero + values[index]
+            count += 1
+            positive += value > 0
+            total += value
+            squares += value * value
+            low = value if value < low else low
+            high = value if value > high else high
+            above[classes[index]] += 1
+            index += 1
+        for step in range(thresholds - 1, 0, -1):
+            above[step] += above[step + 1]
+        area = areas[position // width]
+        first_part, last_part = 0, 1
+        cell = run_cells[run]
+        if cell < 0:
+            first_part, last_part = split_first[-1 - cell], split_first[-cell]
+        for part in range(first_part, last_part):
+            weight = each if cell >= 0 else np.int64(split_weights[part])
+            of = cell if cell >= 0 else split_cells[part]
+            row = _row_of(of, row_of_cell, used, sums, lowest, highest)
+            line, sum_line = counts[row, band], sums[row, band]
+            line[OTHER_THAN_ZERO] += count * weight
+            line[POSITIVE] += positive * weight
+            line[POSITIVE_AREA] += positive * weight * area
+            for step in range(thresholds):
+                exceeding = above[step + 1] * weight
+                line[above_first + step] += exceeding
+                line[above_first + thresholds + step] += exceeding * area
+            sum_line[TOTAL] += total * weight
+            sum_line[SQUARES] += squares * weight
+            sum_line[LOWEST] = min(sum_line[LOWEST], low)
+            sum_line[HIGHEST] = max(sum_line[HIGHEST], high)
+            if buckets.size:
+                for inner in range(begin, index):
+                    histogram[row, band, buckets[inner]] += weight
+        above[:] = 0
+
+
+@numba.njit(nogil=True, cache=True)
+def add_others(
+    starts: Any,
+    stops: Any,
+    kinds: Any,
+    others: int,
+    run_stops: Any,
+    run_cells: Any,
+    each: int,
+    split_first: Any,
+    split_cells: Any,
+    split_weights: Any,
+    row_of_cell: Any,
+    used: Any,
+    band: int,
+    counts: Any,
+    sums: Any,
+    lowest: Any,
+    highest: Any,
+) -> None:
+    """Add listed runs of nodata and special values to their cells."""
+    run = 0
+    for index in range(others):
+        position, end = starts[index], stops[index]
+        column = NODATA if kinds[index] == 0 else FIRST_SPECIAL + kinds[index] - 1
+        while position < end:
+            while run_stops[run] <= position:
+                run += 1
+            stop = min(run_stops[run], end)
+            cell = run_cells[run]
+            if cell >= 0:
+                row = _row_of(cell, row_of_cell, used, sums, lowest, highest)
+                counts[row, band, column] += (stop - position) * each
+            else:
+                for part in range(split_first[-1 - cell], split_first[-cell]):
+                    row = _row_of(split_cells[part], row_of_cell, used, sums, lowest, highest)
+                    counts[row, band, column] += np.int64(split_weights[part])
+            position = stop

@@ -1,0 +1,280 @@
+"""Statistics by cell and band: exact, and mergeable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.errors import UsageError, WrongGrid
+from thalweg.hexagons.accumulating import (
+    FIRST_SPECIAL,
+    HIGHEST,
+    LOWEST,
+    NODATA,
+    OTHER_THAN_ZERO,
+    POSITIVE,
+    POSITIVE_AREA,
+    SQUARES,
+    TOTAL,
+)
+from thalweg.hexagons.cells import Cells
+from thalweg.hexagons.measures import Measures
+
+type Integers = NDArray[np.int64]
+type Floats = NDArray[np.float64]
+type Numbers = NDArray[Any]
+
+_MM2_PER_KM2 = 1e12
+_ROWS_AT_ONCE = 1 << 10
+
+
+@dataclass(frozen=True, eq=False)
+class CellStatistics:
+    """The statistics of some bands in the cells of one resolution.
+
+    `cells` uint64 [n] are sorted. All that is asked of it by band is an array [n, bands] in the
+    order of `cells` and `measures.bands`: counts in pixels (int64; float64, in sixteenths, for the
+    rule `area`), sums and extremes in the pixels' unit, areas in km2, NaN where there is no valid
+    pixel. Means and shares are of the valid pixels: nodata and special values are in none.
+
+    What is kept: `samples` and `areas_mm2` int64 [n], the samples of all pixels and their area;
+    and, for those cells alone that hold anything other than zeros, which are `occupied` [m] of
+    `cells`, the columns of `accumulating` in `counts` int64 [m, bands, columns] and `sums` [m,
+    bands, 4], and where measured `histogram` uint32 [m, bands, buckets].
+    """
+
+    resolution: int
+    measures: Measures
+    cells: Cells
+    samples: Integers
+    areas_mm2: Integers
+    occupied: Integers
+    counts: Integers
+    sums: Numbers
+    histogram: NDArray[np.uint32]
+
+    @property
+    def pixels(self) -> Numbers:
+        """[n]: all pixels, of any kind."""
+        return self._in_pixels(self.samples)
+
+    @property
+    def area_km2(self) -> Floats:
+        """[n]: the area of all pixels."""
+        return self.areas_mm2 / _MM2_PER_KM2
+
+    @property
+    def valid(self) -> Numbers:
+        return self._in_pixels(self._valid())
+
+    @property
+    def nodata(self) -> Numbers:
+        return self._in_pixels(self._kind("nodata", NODATA))
+
+    def special(self, meaning: str) -> Numbers:
+        """The pixels of a special value; `UsageError` for one that is not declared."""
+        return self._in_pixels(self._special(meaning))
+
+    @property
+    def wet(self) -> Numbers:
+        """The valid pixels above zero."""
+        return self._in_pixels(self._dense(POSITIVE))
+
+    @property
+    def wet_area_km2(self) -> Floats:
+        return self._dense(POSITIVE_AREA) / _MM2_PER_KM2
+
+    def above(self, depth_m: float) -> Numbers:
+        """The valid pixels above a threshold; `UsageError` for one that was not measured."""
+        return self._in_pixels(self._dense(self._threshold(depth_m)))
+
+    def area_above_km2(self, depth_m: float) -> Floats:
+        column = self._threshold(depth_m) + len(self.measures.depths_m)
+        return self._dense(column) / _MM2_PER_KM2
+
+    @property
+    def wet_share(self) -> Floats:
+        return _ratio(self._dense(POSITIVE), self._valid())
+
+    def share_above(self, depth_m: float) -> Floats:
+        return _ratio(self._dense(self._threshold(depth_m)), self._valid())
+
+    @property
+    def total(self) -> Numbers:
+        """The sum of the valid pixels."""
+        return self._in_pixels(self._dense_sum(TOTAL))
+
+    @property
+    def mean(self) -> Floats:
+        return _ratio(self._dense_sum(TOTAL), self._valid())
+
+    @property
+    def wet_mean(self) -> Floats:
+        """The mean of the pixels above zero, where none lies below; else of all but zeros."""
+        return _ratio(self._dense_sum(TOTAL), self._dense(OTHER_THAN_ZERO))
+
+    @property
+    def std(self) -> Floats:
+        """The standard deviation of the population of valid pixels."""
+        mean = self.mean
+        variance = _ratio(self._dense_sum(SQUARES), self._valid()) - mean * mean
+        return np.sqrt(np.maximum(variance, 0))
+
+    @property
+    def minimum(self) -> Floats:
+        return self._extreme(LOWEST, np.minimum)
+
+    @property
+    def maximum(self) -> Floats:
+        return self._extreme(HIGHEST, np.maximum)
+
+    def percentile(self, q: float) -> Floats:
+        """The value below which `q` per cent of the valid pixels lie, by nearest rank.
+
+        Off by at most 1/64 of itself and half a unit of whole pixels; `UsageError` where no
+        histogram was measured.
+        """
+        if not self.measures.histogram:
+            raise UsageError("no histogram was measured", hint="measure with histogram=True")
+        valid = self._valid()
+        rank = np.maximum(np.ceil(q / 100 * valid), 1).astype(np.int64)
+        found = np.zeros(valid.shape)
+        zeros = valid - self._dense(OTHER_THAN_ZERO)
+        values, zero = self.measures.buckets.values(), self.measures.buckets.zero
+        for start in range(0, len(self.occupied), _ROWS_AT_ONCE):
+            some = self.occupied[start : start + _ROWS_AT_ONCE]
+            counts = self.histogram[start : start + _ROWS_AT_ONCE].astype(np.int64)
+            counts[:, :, zero] += zeros[some]
+            bucket = (np.cumsum(counts, axis=-1) < rank[some, :, None]).sum(axis=-1)
+            found[some] = values[np.minimum(bucket, len(values) - 1)]
+        return np.clip(found, self.minimum, self.maximum)
+
+    def merge(self, other: CellStatistics) -> CellStatistics:
+        """The statistics of both sets of pixels, which must share none, together.
+
+        Associative and commutative, to the last bit where sums are whole. Raises `UsageError` where
+        not the same was measured.
+        """
+        # By their text: a nodata of NaN equals none other.
+        if (repr(self.measures), self.resolution) != (repr(other.measures), other.resolution):
+            raise UsageError("statistics of different measures or resolutions do not merge")
+        cells = np.union1d(self.cells, other.cells)
+        occupied = np.union1d(self.cells[self.occupied], other.cells[other.occupied])
+        samples, areas = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+        rows = len(occupied)
+        counts = np.zeros((rows, *self.counts.shape[1:]), np.int64)
+        sums = empty_sums(rows, self.measures)
+        histogram = np.zeros((rows, *self.histogram.shape[1:]), np.uint32)
+        for one in (self, other):
+            place = np.searchsorted(cells, one.cells)
+            samples[place] += one.samples
+            areas[place] += one.areas_mm2
+            row = np.searchsorted(occupied, one.cells[one.occupied])
+            counts[row] += one.counts
+            sums[row, :, TOTAL] += one.sums[:, :, TOTAL]
+            sums[row, :, SQUARES] += one.sums[:, :, SQUARES]
+            sums[row, :, LOWEST] = np.minimum(sums[row, :, LOWEST], one.sums[:, :, LOWEST])
+            sums[row, :, HIGHEST] = np.maximum(sums[row, :, HIGHEST], one.sums[:, :, HIGHEST])
+            histogram[row] += one.histogram
+        check_room(samples, self.measures)
+        place = np.searchsorted(cells, occupied)
+        return replace(
+            self,
+            cells=cells,
+            samples=samples,
+            areas_mm2=areas,
+            occupied=place,
+            counts=counts,
+            sums=sums,
+            histogram=histogram,
+        )
+
+    def _in_pixels(self, samples: Numbers) -> Numbers:
+        per_pixel = self.measures.rule.per_side**2
+        return samples if per_pixel == 1 else samples / per_pixel
+
+    def _dense(self, column: int) -> Integers:
+        dense = np.zeros((len(self.cells), len(self.measures.bands)), np.int64)
+        dense[self.occupied] = self.counts[:, :, column]
+        return dense
+
+    def _dense_sum(self, column: int) -> Numbers:
+        dense = np.zeros((len(self.cells), len(self.measures.bands)), self.sums.dtype)
+        dense[self.occupied] = self.sums[:, :, column]
+        return dense
+
+    def _extreme(self, column: int, further: np.ufunc) -> Floats:
+        """The extreme of the values other than zero and, where zeros are valid, of these."""
+        other, valid = self._dense(OTHER_THAN_ZERO), self._valid()
+        extreme = self._dense_sum(column).astype(np.float64)
+        with_zero = np.where(other > 0, further(extreme, 0), 0.0)
+        found = np.where(valid > other, with_zero, extreme)
+        return np.where(valid > 0, found, np.nan)
+
+    def _valid(self) -> Integers:
+        other = self._dense(OTHER_THAN_ZERO)
+        return other + self._zeros() if self.measures.zero == "valid" else other
+
+    def _zeros(self) -> Integers:
+        looked_at = [NODATA, OTHER_THAN_ZERO]
+        looked_at += range(FIRST_SPECIAL, FIRST_SPECIAL + len(self.measures.special))
+        zeros = np.repeat(self.samples[:, None], len(self.measures.bands), axis=1)
+        zeros[self.occupied] -= self.counts[:, :, looked_at].sum(axis=-1)
+        return zeros
+
+    def _kind(self, meaning: str, column: int) -> Integers:
+        counted = self._dense(column)
+        return counted + self._zeros() if self.measures.zero == meaning else counted
+
+    def _special(self, meaning: str) -> Integers:
+        if meaning not in self.measures.special:
+            raise UsageError(f"{meaning!r} is no special value of these pixels")
+        return self._kind(meaning, FIRST_SPECIAL + self.measures.special.index(meaning))
+
+    def _threshold(self, depth_m: float) -> int:
+        if depth_m not in self.measures.depths_m:
+            known = ", ".join(f"{depth:g}" for depth in self.measures.depths_m)
+            raise UsageError(f"what lies above {depth_m:g} m was not measured", hint=f"but {known}")
+        column = FIRST_SPECIAL + len(self.measures.special)
+        return column + self.measures.depths_m.index(depth_m)
+
+
+def merged(parts: Iterable[CellStatistics]) -> CellStatistics:
+    """All of them together; there must be one at least."""
+    return reduce(CellStatistics.merge, parts)
+
+
+def extremes(measures: Measures) -> tuple[Any, Any]:
+    """The lowest and highest value of nothing."""
+    if measures.sums_dtype.kind == "f":
+        return np.float64(np.inf), np.float64(-np.inf)
+    limits = np.iinfo(np.int64)
+    return np.int64(limits.max), np.int64(limits.min)
+
+
+def empty_sums(rows: int, measures: Measures) -> Numbers:
+    """[rows, bands, 4] of nothing."""
+    sums = np.zeros((rows, len(measures.bands), 4), measures.sums_dtype)
+    sums[:, :, LOWEST], sums[:, :, HIGHEST] = extremes(measures)
+    return sums
+
+
+def check_room(samples: Integers, measures: Measures) -> None:
+    """Raise `WrongGrid` where a cell has more samples than its whole sums or buckets can hold."""
+    most = int(samples.max(initial=0))
+    sums_overflow = measures.sums_dtype.kind == "i" and most * measures.largest**2 >= 1 << 63
+    if sums_overflow or (measures.histogram and most >= 1 << 32):
+        raise WrongGrid(
+            f"a cell holds {most:,} samples, more than can be summed up exactly",
+            hint="use a finer resolution",
+        )
+
+
+def _ratio(part: Numbers, whole: Integers) -> Floats:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(whole > 0, part / whole, np.nan), np.float64)
