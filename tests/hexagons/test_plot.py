@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import shapely
 from hexagon_tables import flood_series, statistics
-from matplotlib import colormaps
 from matplotlib.image import imread
 
 from thalweg.domain.tiles import BoundingBox
@@ -42,8 +41,7 @@ def test_the_colours_tell_deep_shallow_dry_and_unknown_apart(tmp_path: Path) -> 
     values = np.array([10.0, 1.0, 0.0, np.nan])
     draw(Picture(boxes, values, "Boxes", "depth (m)"), tmp_path / "map.png")
     pixels = np.round(imread(tmp_path / "map.png")[:, :1000, :3] * 255).astype(int)
-    shallow = colormaps["viridis_r"](1 / np.percentile([10, 1], 98), bytes=True)[:3]
-    west_to_east = [(68, 1, 84), shallow, (238, 240, 238), (201, 196, 189)]
+    west_to_east = [(68, 1, 84), (186, 222, 40), (238, 240, 238), (201, 196, 189)]
     columns = [np.median(np.nonzero((pixels == one).all(axis=2))[1]) for one in west_to_east]
     assert (np.diff(columns) > 150).all()
 

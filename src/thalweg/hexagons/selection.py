@@ -139,6 +139,7 @@ def _conditions(connection: duckdb.DuckDBPyConnection, selection: Selection) -> 
 
 
 def _wide(wanted: Sequence[_Wanted]) -> str:
+    per_cell = [name for one in wanted for name in one.table.per_cell]
     expected = [name for one in wanted if one.is_whole for name in one.table.expected]
     layers = [
         column_name(statistic, one.table.series.labels[index])
@@ -146,14 +147,18 @@ def _wide(wanted: Sequence[_Wanted]) -> str:
         for statistic in one.table.statistics
         for index in one.layers
     ]
-    columns = ", ".join([*_keys(wanted), *map(_name, dict.fromkeys([*expected, *layers]))])
+    columns = ", ".join(
+        [*_keys(wanted), *map(_name, dict.fromkeys([*per_cell, *expected, *layers]))]
+    )
     return f"SELECT {columns} FROM {VIEW} WHERE {{where}} ORDER BY cell, series"  # noqa: S608
 
 
 def _long(wanted: Sequence[_Wanted]) -> str:
+    per_cell = dict.fromkeys(name for one in wanted for name in one.table.per_cell)
+    keys = [*_keys(wanted), *map(_name, per_cell)]
     statistics = dict.fromkeys(name for one in wanted for name in one.table.statistics)
     parts = {
-        _layer_rows(one.table, index, statistics, _keys(wanted)): None
+        _layer_rows(one.table, index, statistics, keys): None
         for one in wanted
         for index in one.layers
     }

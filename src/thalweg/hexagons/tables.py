@@ -45,6 +45,7 @@ def series_table(
     cells: Cells,
     statistics: Statistics,
     *,
+    per_cell: Statistics | None = None,
     countries: Sequence[str | None] | None = None,
     units: Mapping[str, str] | None = None,
     integration: Integration | None = None,
@@ -52,9 +53,10 @@ def series_table(
 ) -> pa.Table:
     """The rows of one series: `cells` [n], each once, and each of the statistics [n, layers].
 
-    NaN becomes null. Where the series has return periods, those statistics that are in `EXPECTED`
-    are integrated over annual probability. `units` names each statistic's unit where it is not the
-    pixels' own. `notes` go into the metadata beside series and integration: the sampling rule, say.
+    `per_cell` are numbers [n] that all layers have in common, such as the pixels of a cell. NaN
+    becomes null. Where the series has return periods, those statistics that are in `EXPECTED` are
+    integrated over annual probability. `units` names each column's unit where it is not that of the
+    pixels. `notes` go into the metadata beside series and integration: the sampling rule, say.
     """
     order = np.argsort(cells)
     cells = cells[order]
@@ -66,6 +68,8 @@ def series_table(
     }
     for name, value in series.coordinates.items():
         columns[pa.field(name, pa.string())] = [value] * len(cells)
+    for name, values in (per_cell or {}).items():
+        columns[_field(name, values.dtype, _unit(series, name, units))] = values[order]
     chosen = integration or Integration()
     for statistic, column in _expected(series, statistics).items():
         values = expected_annual(statistics[statistic], series.return_periods, chosen)
@@ -79,6 +83,7 @@ def series_table(
     described = {
         "series": series.to_json(),
         "statistics": list(statistics),
+        "per_cell": list(per_cell or {}),
         "integration": chosen.to_json(),
         **(notes or {}),
     }
@@ -101,10 +106,11 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 @dataclass(frozen=True)
 class Described:
-    """What a table's file says of itself: its series, and the statistics of each layer."""
+    """What a table's file says of itself: its series, and what it tells of cells and layers."""
 
     path: Path
     series: Series
+    per_cell: tuple[str, ...]
     statistics: tuple[str, ...]
 
     @property
@@ -120,7 +126,12 @@ class Described:
 def describe(path: Path) -> Described:
     """What a table's file says of itself."""
     document = json.loads(pq.read_schema(path).metadata[METADATA_KEY])
-    return Described(path, Series.from_json(document["series"]), tuple(document["statistics"]))
+    return Described(
+        path,
+        Series.from_json(document["series"]),
+        tuple(document["per_cell"]),
+        tuple(document["statistics"]),
+    )
 
 
 def find_tables(root: Path) -> list[Path]:

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas
+import h3.api.numpy_int as h3
+import numpy as np
+import pytest
+import shapely
+from typer.testing import CliRunner, Result
+
+from thalweg.cli.hexagons import app
+from thalweg.domain.coordinates import Coordinates
+from thalweg.errors import NoTables, UnknownLayer, UsageError
+from thalweg.hexagons.cells import cell_centres
+from thalweg.hexagons.layers import Series
+from thalweg.hexagons.tables import partition, series_table, write_table
+
+CELLS = np.sort(h3.grid_disk(h3.latlng_to_cell(-2, 30, 6), 5))
+LAYER = "flood_fluvial_2020_1in100"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    series = Series(
+        "flood_risk",
+        "flood",
+        "cm",
+        Coordinates((("peril", "fluvial"), ("year", "2020"))),
+        ("1in5", "1in100"),
+        (5.0, 100.0),
+    )
+    depth = np.outer(np.arange(len(CELLS)), [1.0, 2.0])
+    countries = ["RWA" if lon > 30 else "COD" for lon, _ in cell_centres(CELLS).tolist()]
+    path = tmp_path / "silver" / partition(series, 6) / f"{series.id}.parquet"
+    path.parent.mkdir(parents=True)
+    write_table(series_table(series, CELLS, {"mean": depth}, countries=countries), path)
+    return tmp_path
+
+
+def call(workspace: Path, *arguments: object) -> Result:
+    command = [*map(str, arguments), "--workspace", str(workspace)]
+    return CliRunner().invoke(app, command, catch_exceptions=True)
+
+
+def test_list_tells_what_can_be_asked_for(workspace: Path) -> None:
+    result = call(workspace, "list")
+    assert result.exit_code == 0, result.exception
+    line = result.output.splitlines()[1]
+    assert line.split() == ["flood_fluvial_2020", "1in5,", "1in100", "cm", "6", "mean"]
+
+
+def test_export_writes_what_is_chosen(workspace: Path) -> None:
+    out = workspace / "out.gpkg"
+    result = call(
+        workspace, "export", out, "-r", 6, "--layer", LAYER, "--country", "RWA", "--form", "long"
+    )
+    assert result.exit_code == 0, result.exception
+    found = geopandas.read_file(out)
+    assert result.output == f"{len(found)} rows in {out}\n"
+    assert set(found["layer"]) == {LAYER}
+    assert set(found["country"]) == {"RWA"}
+
+
+def test_export_of_an_area_of_the_users_own_file(workspace: Path) -> None:
+    own = workspace / "own.geojson"
+    areas = [shapely.box(29.9, -2.2, 30.1, -1.8), shapely.box(0, 0, 1, 1)]
+    geopandas.GeoDataFrame({"name": ["here", "there"]}, geometry=areas, crs=4326).to_file(own)
+    out = workspace / "out.parquet"
+    area = ("--outlines", own, "--column", "name", "--area", "here")
+    result = call(workspace, "export", out, "-r", 6, *area, "--bbox", "30,-3,31,-1")
+    assert result.exit_code == 0, result.exception
+    lon, lat = shapely.get_coordinates(geopandas.read_parquet(out).centroid.to_numpy()).T
+    assert (lon.min() > 30, lon.max() < 30.1, lat.min() > -2.2) == (True, True, True)
+
+
+def test_plot_writes_a_picture(workspace: Path) -> None:
+    own = workspace / "own.geojson"
+    geopandas.GeoDataFrame(
+        {"name": ["a"]}, geometry=[shapely.box(29, -3, 31, -1)], crs=4326
+    ).to_file(own)
+    out = workspace / "map.png"
+    borders = ("--outlines", own, "--column", "name")
+    result = call(workspace, "plot", out, LAYER, "-r", 6, *borders)
+    assert result.exit_code == 0, result.exception
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_wrong_is_named(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    out = workspace / "out.csv"
+    for error, arguments in (
+        (UnknownLayer, ("export", out, "-r", 6, "--layer", "flood_1in3")),
+        (UsageError, ("export", out, "-r", 6, "--area", "here")),
+    ):
+        assert isinstance(call(workspace, *arguments).exception, error)
+    empty = tmp_path_factory.mktemp("empty")
+    assert isinstance(call(empty, "list").exception, NoTables)
