@@ -70,7 +70,8 @@ def test_export_of_an_area_of_the_users_own_file(workspace: Path) -> None:
     area = ("--outlines", own, "--column", "name", "--area", "here")
     result = call(workspace, "export", out, "-r", 6, *area, "--bbox", "30,-3,31,-1")
     assert result.exit_code == 0, result.exception
-    lon, lat = shapely.get_coordinates(geopandas.read_parquet(out).centroid.to_numpy()).T
+    found = geopandas.read_parquet(out)
+    lon, lat = shapely.get_coordinates(shapely.centroid(found.geometry.to_numpy())).T
     assert (lon.min() > 30, lon.max() < 30.1, lat.min() > -2.2) == (True, True, True)
 
 

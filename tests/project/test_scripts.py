@@ -240,6 +240,44 @@ class TestBootstrap:
         assert mended.returncode == 0
         assert len(uv.read_text().splitlines()) == 2
 
+    @pytest.fixture
+    def npm(self, checkout: Path, tools: Path, uv: Path, tmp_path: Path) -> Path:
+        """Its calls, one a line, and a stand-in for what makes the outlines."""
+        calls = tmp_path / "npm calls"
+        calls.touch()
+        for name in ("npm/package-lock.json", "src/thalweg/hexagons/data/none"):
+            (checkout / name).parent.mkdir(parents=True)
+            (checkout / name).touch()
+        (checkout / "script/outlines").write_text("print('outlines made')")
+        executable(tools / "npm", f'echo "$*" >>\'{calls}\'; [ -z "${{OFFLINE:-}}" ]')
+        return calls
+
+    def test_outlines_are_made_once_from_what_npm_fetches(
+        self, checkout: Path, tools: Path, npm: Path, tmp_path: Path
+    ) -> None:
+        first = run("script/bootstrap", path=tools, cwd=checkout, HOME=tmp_path)
+        again = run("script/bootstrap", path=tools, cwd=checkout, HOME=tmp_path)
+
+        assert first.returncode == 0, first.stderr
+        assert "outlines made" in first.stdout
+        assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+        assert npm.read_text() == "ci --prefix npm --ignore-scripts --silent\n"
+
+    def test_outlines_are_made_later_where_npm_was_missing_or_had_no_network(
+        self, checkout: Path, tools: Path, npm: Path, tmp_path: Path
+    ) -> None:
+        there = tools / "npm"
+        there.rename(tmp_path / "npm")
+        without = run("script/bootstrap", path=tools, cwd=checkout, HOME=tmp_path)
+        (tmp_path / "npm").rename(there)
+        offline = run("script/bootstrap", path=tools, cwd=checkout, HOME=tmp_path, OFFLINE=1)
+        after = run("script/bootstrap", path=tools, cwd=checkout, HOME=tmp_path)
+
+        assert (without.returncode, offline.returncode, after.returncode) == (0, 0, 0)
+        assert "apt-get install npm" in without.stdout
+        assert "no outlines of countries" in offline.stderr
+        assert "outlines made" in after.stdout
+
     def test_without_uv_and_pip_it_says_what_to_install(
         self, checkout: Path, tools: Path, tmp_path: Path
     ) -> None:
