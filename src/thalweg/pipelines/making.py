@@ -1,10 +1,12 @@
-"""Making a raster artifact: write aside, verify, publish, record artifact and item together."""
+"""Making artifacts: write aside, verify, publish, record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from thalweg.catalog.ledger import Artifact, Input
 from thalweg.catalog.stac import COG_MEDIA_TYPE
@@ -16,6 +18,13 @@ from thalweg.raster.made import Made
 from thalweg.raster.verify import verify
 from thalweg.storage.checksums import sha256_of
 from thalweg.storage.zones import Zone
+
+
+class Published(NamedTuple):
+    """An object as it lies in its zone: its SHA-256 in hex, and its bytes."""
+
+    checksum: str
+    size: int
 
 
 def make_raster(
@@ -30,49 +39,68 @@ def make_raster(
     try published it, is held against what was just made and taken over.
     """
     zone = workspace.zone(payload["zone"])
+    (output,) = payload["outputs"]
     with zone.staging() as area:
         written = area / "written.tif"
         made = write(written)
         verify(written, made)
-        checksum, size = sha256_of(written), written.stat().st_size
+        published = Published(sha256_of(written), written.stat().st_size)
         try:
-            zone.publish(written, payload["key"])
+            zone.publish(written, output["key"])
         except ObjectExists:
-            checksum, size = _taken_over(zone, payload, written, made, checksum)
-    artifact = Artifact(
-        zone=zone.name,
-        key=payload["key"],
+            published = _taken_over(zone, output["key"], written, made, payload["force"])
+    artifact = artifact_of(payload, output, version, published, COG_MEDIA_TYPE, made.to_json())
+    item = item_of(artifact, payload["item"], zone) if payload["item"] else None
+    with workspace.catalog() as catalog:
+        catalog.record(artifact, item)
+    return {"key": artifact.key, "size": artifact.size, "method": made.method}
+
+
+def publish_once(zone: Zone, written: Path, key: str) -> Published:
+    """Publishes a file unless an earlier try did; what is published then stays."""
+    with suppress(ObjectExists):
+        zone.publish(written, key)
+    with zone.local_copy(key) as published:
+        return Published(sha256_of(published), published.stat().st_size)
+
+
+def artifact_of(
+    payload: Document,
+    output: Document,
+    version: int,
+    published: Published,
+    media_type: str,
+    facts: Document,
+) -> Artifact:
+    """One of the artifacts of a task, as the ledger records it."""
+    return Artifact(
+        zone=payload["zone"],
+        key=output["key"],
         kind=payload["step"],
         pipeline=payload["pipeline"],
         operator=payload["operator"],
         operator_version=version,
-        fingerprint=payload["fingerprint"],
-        checksum=checksum,
-        size=size,
-        media_type=COG_MEDIA_TYPE,
-        coordinates=payload["coordinates"],
-        facts=made.to_json(),
+        fingerprint=output["fingerprint"],
+        checksum=published.checksum,
+        size=published.size,
+        media_type=media_type,
+        coordinates=output["coordinates"],
+        facts=facts,
         run_id=payload["run"],
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         inputs=tuple(Input(*one) for one in payload["inputs"]),
     )
-    item = item_of(artifact, payload["item"], zone) if payload["item"] else None
-    with workspace.catalog() as catalog:
-        catalog.record(artifact, item)
-    return {"key": artifact.key, "size": size, "method": made.method}
 
 
-def _taken_over(
-    zone: Zone, payload: Document, written: Path, made: Made, checksum: str
-) -> tuple[str, int]:
-    """Checksum and size of the object that is published already, once it is known to be sound."""
-    with zone.local_copy(payload["key"]) as published:
+def _taken_over(zone: Zone, key: str, written: Path, made: Made, force: bool) -> Published:
+    """The object that is published already, once it is known to be sound."""
+    with zone.local_copy(key) as published:
         try:
             verify(published, made)
-            return sha256_of(published), published.stat().st_size
+            return Published(sha256_of(published), published.stat().st_size)
         except VerificationFailed:
-            if not payload["force"]:
+            if not force:
                 raise
-    size = written.stat().st_size
-    zone.replace(written, payload["key"])
-    return checksum, size
+    sound = Published(sha256_of(written), written.stat().st_size)
+    zone.replace(written, key)
+    return sound

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Protocol
 
 from thalweg.catalog.ledger import Artifact, Input
@@ -27,6 +28,7 @@ class Planned:
     Where `obstacles` stand in the way it has no key, and cannot be made. It is `deferred` where it
     is beyond what the run is limited to, and made `again` where the run is forced. `payload` is
     what the operator needs to make it besides; `memory` and `size` (what it reads) are in bytes.
+    Those of one `group` are made by one task, from the same inputs and with the same payload.
     """
 
     coordinates: Coordinates
@@ -40,6 +42,7 @@ class Planned:
     payload: Document = field(default_factory=dict)
     memory: int = 0
     size: int = 0
+    group: str = ""
 
     @property
     def id(self) -> str:
@@ -78,24 +81,30 @@ class StepPlan:
     def all_tasks(self) -> Iterator[Task]:
         """The tasks that make what is to be made, in the order of their coordinates."""
         yield from self.tasks
-        for planned in self.planned:
-            if planned.to_make:
-                yield self._task(planned)
+        to_make = (planned for planned in self.planned if planned.to_make)
+        for key, group in groupby(to_make, lambda planned: planned.group or planned.id):
+            yield self._task(key, list(group))
 
-    def _task(self, planned: Planned) -> Task:
+    def _task(self, key: str, group: Sequence[Planned]) -> Task:
+        planned = group[0]
         payload = {
             "operator": self.step.operator,
             "step": self.step.name,
             "zone": getattr(self.step, "zone", ""),
-            "key": planned.key,
-            "fingerprint": planned.fingerprint,
-            "coordinates": planned.coordinates.to_json(),
+            "outputs": [
+                {
+                    "key": one.key,
+                    "fingerprint": one.fingerprint,
+                    "coordinates": one.coordinates.to_json(),
+                }
+                for one in group
+            ],
             "inputs": [[one.zone, one.key, one.identity] for one in planned.inputs],
             **planned.payload,
         }
         return Task(
-            planned.id,
-            f"{self.step.name} {planned.id}",
+            key,
+            f"{self.step.name} {key}",
             TASK_CALL,
             payload,
             planned.memory,

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
 
 from thalweg.catalog.ledger import Artifact, Catalog, Input, Ref
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
-from thalweg.errors import ArtifactNotFound, ObjectExists
+from thalweg.errors import ArtifactNotFound
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.item_plans import item_plan
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
@@ -68,7 +66,8 @@ class CatalogOperator:
             done=digest in situation.artifacts and not stale,
             again=situation.choice.force,
             payload={
-                "pipeline": pipeline.model_dump(mode="json"),
+                "pipeline": pipeline.name,
+                "definition": pipeline.model_dump(mode="json"),
                 "stale": [list(ref) for ref in stale],
             },
             memory=MEMORY,
@@ -80,7 +79,7 @@ class CatalogOperator:
         from thalweg.catalog.validate import validate_collection, validate_item
         from thalweg.pipelines.items import collection_of
 
-        pipeline = Pipeline.model_validate(payload["pipeline"])
+        pipeline = Pipeline.model_validate(payload["definition"])
         step = pipeline.step(payload["step"])
         assert isinstance(step, CatalogStep)
         with workspace.catalog() as catalog:
@@ -91,11 +90,11 @@ class CatalogOperator:
                 validate_item(item)
             validate_collection(collection)
             catalog.put_collection(collection)
-            artifact = self._publish(payload, collection, items, workspace)
+            artifact = self._published(payload, collection, items, workspace)
             catalog.record(artifact)
         return {"items": len(items), "key": artifact.key}
 
-    def _publish(
+    def _published(
         self,
         payload: Document,
         collection: Document,
@@ -103,33 +102,16 @@ class CatalogOperator:
         workspace: Workspace,
     ) -> Artifact:
         from thalweg.catalog.export import write_geoparquet
-        from thalweg.storage.checksums import sha256_of
+        from thalweg.pipelines.making import artifact_of, publish_once
 
         zone = workspace.zone(payload["zone"])
+        (output,) = payload["outputs"]
         with zone.staging() as area:
             written = area / "items.parquet"
             write_geoparquet(collection, items, written)
-            with suppress(ObjectExists):  # what an earlier try published stays
-                zone.publish(written, payload["key"])
-        with zone.local_copy(payload["key"]) as published:
-            checksum, size = sha256_of(published), published.stat().st_size
-        return Artifact(
-            zone=zone.name,
-            key=payload["key"],
-            kind=payload["step"],
-            pipeline=payload["pipeline"]["name"],
-            operator=payload["operator"],
-            operator_version=self.version,
-            fingerprint=payload["fingerprint"],
-            checksum=checksum,
-            size=size,
-            media_type=PARQUET,
-            coordinates=payload["coordinates"],
-            facts={"items": len(items)},
-            run_id=payload["run"],
-            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            inputs=tuple(Input(*one) for one in payload["inputs"]),
-        )
+            published = publish_once(zone, written, output["key"])
+        facts = {"items": len(items)}
+        return artifact_of(payload, output, self.version, published, PARQUET, facts)
 
 
 def _item(situation: Situation, step: CatalogStep, artifact: Artifact) -> Document:
