@@ -12,6 +12,7 @@ from thalweg.errors import PipelineError
 from thalweg.pipelines.schema import (
     CELL,
     CatalogStep,
+    HexagonsStep,
     InventoryStep,
     MosaicStep,
     Pipeline,
@@ -117,11 +118,13 @@ def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
     yield (*at, "of"), partial(_check_maker, pipeline, step, index)
     if isinstance(step, MosaicStep):
         yield (*at, "tile"), partial(_check_tile, pipeline, step)
-    else:
+    elif isinstance(step, CatalogStep):
         yield (*at, "title"), partial(_check_title, pipeline, step)
 
 
-def _check_maker(pipeline: Pipeline, step: MosaicStep | CatalogStep, index: int) -> None:
+def _check_maker(
+    pipeline: Pipeline, step: MosaicStep | HexagonsStep | CatalogStep, index: int
+) -> None:
     wanted = (StackStep,) if isinstance(step, MosaicStep) else (StackStep, MosaicStep)
     before = {one.name: one for one in pipeline.steps[:index]}
     if not isinstance(before.get(step.of), wanted):

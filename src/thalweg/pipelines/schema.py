@@ -253,6 +253,30 @@ class MosaicStep(StepModel):
     zone: str = Field("silver", description="The zone to publish to.")
 
 
+class HexagonsStep(StepModel):
+    """Makes tables of what each H3 cell holds of the layers of another step, by resolution."""
+
+    operator: Literal["hexagons"]
+    of: Slug = Field("mosaic", description="The step whose files are measured.")
+    resolutions: tuple[Annotated[int, Field(ge=0, le=12)], ...] = Field(
+        (4, 5, 6, 7), min_length=1, description="The H3 resolutions."
+    )
+    theme: Id = Field("flood_risk", description="The theme that the tables are filed under.")
+    rule: Literal["centre", "area"] = Field(
+        "centre",
+        description="`centre`: a pixel counts in the cell that holds its centre; "
+        "`area`: pixels on a cell's edge are shared out.",
+    )
+    depths: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (0.15, 0.5, 1.0, 1.5, 2.0),
+        description="Depths in metres, rising: the share and area deeper than each is measured.",
+    )
+    percentiles: bool = Field(
+        False, description="Whether percentiles are measured: a fifth slower."
+    )
+    zone: str = Field("silver", description="The zone to publish to.")
+
+
 class CatalogStep(StepModel):
     """Catalogues what another step made: one STAC item each, in one collection."""
 
@@ -266,7 +290,8 @@ class CatalogStep(StepModel):
 
 
 Step = Annotated[
-    InventoryStep | StackStep | MosaicStep | CatalogStep, Field(discriminator="operator")
+    InventoryStep | StackStep | MosaicStep | HexagonsStep | CatalogStep,
+    Field(discriminator="operator"),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from thalweg.pipelines.operators.catalog import CatalogOperator
+from thalweg.pipelines.operators.hexagons import Hexagons
 from thalweg.pipelines.operators.inventory import Inventory
 from thalweg.pipelines.operators.mosaic import Mosaic
 from thalweg.pipelines.operators.stack import Stack
@@ -14,5 +15,6 @@ OPERATORS: Mapping[str, Operator] = {
     "inventory": Inventory(),
     "stack": Stack(),
     "mosaic": Mosaic(),
+    "hexagons": Hexagons(),
     "catalog": CatalogOperator(),
 }

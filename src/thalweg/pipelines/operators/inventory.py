@@ -36,7 +36,7 @@ class Inventory:
         before: Mapping[str, StepPlan],  # noqa: ARG002
     ) -> StepPlan:
         survey = situation.survey
-        if not (survey.named or survey.unnamed):
+        if not survey.named:
             raise _empty(situation)
         files = [_file(situation, one.key, one.etag, one.size) for one in situation.fresh]
         batches: list[tuple[list[Document], tuple[str, ...]]] = [
@@ -75,9 +75,14 @@ class Inventory:
 
 def _empty(situation: Situation) -> EmptySource:
     zone = situation.zones[situation.pipeline.source.zone]
+    chosen = " within what is chosen" if situation.choice.selection else ""
+    unnamed = situation.survey.unnamed
+    unread = ""
+    if unnamed:
+        key = min(unnamed)
+        unread = f"; {len(unnamed)} names cannot be read, such as {key}: {unnamed[key].message}"
     return EmptySource(
-        "there is no file that the pipeline could read"
-        + (" within what is chosen" if situation.choice.selection else ""),
+        f"there is no file that the pipeline could read{chosen}{unread}",
         where=f"{zone.url.rstrip('/')}/{source_prefix(situation.pipeline, situation.choice)}",
         hint="point --source at the delivery, and check base_prefix and --set",
     )

@@ -1,0 +1,179 @@
+"""The operator `hexagons`: what each H3 cell holds of the layers of a scenario, as tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from thalweg.catalog.ledger import Input
+from thalweg.domain.coordinates import Coordinates
+from thalweg.domain.fingerprints import fingerprint, immutable_key
+from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.schema import CELL, HexagonsStep, Pipeline, PixelsModel, StackStep
+from thalweg.pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from thalweg.hexagons.statistics import CellStatistics
+
+MEMORY = 900 << 20
+PARQUET = "application/vnd.apache.parquet"
+RESOLUTION = "h3_resolution"
+
+
+class Hexagons:
+    """Measures all rasters of a scenario and merges what they tell of each cell, exactly.
+
+    So a cell over the edge of two grid cells comes out as if their rasters were one. A scenario of
+    which a raster is missing is named and left.
+    """
+
+    version = 1
+
+    def plan(
+        self, step: HexagonsStep, situation: Situation, before: Mapping[str, StepPlan]
+    ) -> StepPlan:
+        pipeline = situation.pipeline
+        places = (CELL, pipeline.tile_dimension or "")
+        scenarios: dict[Coordinates, list[Planned]] = defaultdict(list)
+        for raster in before[step.of].planned:
+            scenarios[raster.coordinates.without(*places)].append(raster)
+        zone = getattr(before[step.of].step, "zone", "")
+        return StepPlan(
+            step,
+            tuple(
+                planned
+                for scenario in sorted(scenarios, key=pipeline.domain_dimensions.sort_key)
+                for planned in self._planned(step, scenario, scenarios[scenario], zone, situation)
+            ),
+        )
+
+    def _planned(
+        self,
+        step: HexagonsStep,
+        scenario: Coordinates,
+        rasters: Sequence[Planned],
+        zone: str,
+        situation: Situation,
+    ) -> list[Planned]:
+        obstacles = tuple(
+            Missing(raster.id, f"its {step.of} {raster.id} is not made", "see what that one lacks")
+            for raster in rasters
+            if not raster.done and not (situation.rehearsal and raster.to_make)
+        )
+        if obstacles:
+            deferred = all(raster.deferred for raster in rasters if not raster.done)
+            return [Planned(scenario, obstacles=obstacles, deferred=deferred)]
+        inputs = tuple(Input(zone, raster.key, raster.fingerprint) for raster in rasters)
+        return [
+            self._table(step, scenario, resolution, inputs, rasters, situation)
+            for resolution in step.resolutions
+        ]
+
+    def _table(
+        self,
+        step: HexagonsStep,
+        scenario: Coordinates,
+        resolution: int,
+        inputs: tuple[Input, ...],
+        rasters: Sequence[Planned],
+        situation: Situation,
+    ) -> Planned:
+        pipeline = situation.pipeline
+        parameters = {
+            "theme": step.theme,
+            "rule": step.rule,
+            "depths": list(step.depths),
+            "percentiles": step.percentiles,
+            "pixels": pipeline.pixels.model_dump(mode="json"),
+            "series": _series(step, pipeline, scenario, situation),
+        }
+        digest = fingerprint(
+            "hexagons",
+            self.version,
+            {**parameters, RESOLUTION: resolution},
+            [(one.key, one.identity) for one in inputs],
+        )
+        folder = f"theme={step.theme}/dataset={pipeline.name}/resolution={resolution}"
+        stem = f"{pipeline.name}/{step.name}/{folder}/{scenario.id}"
+        return Planned(
+            Coordinates((*scenario.items(), (RESOLUTION, str(resolution)))),
+            inputs,
+            digest,
+            immutable_key(stem, digest, "parquet"),
+            done=digest in situation.artifacts,
+            again=situation.choice.force,
+            deferred=not any(
+                situation.choice.reaches(pipeline, raster.coordinates) for raster in rasters
+            ),
+            payload={**parameters, "pipeline": pipeline.name},
+            memory=MEMORY,
+            size=sum(raster.size for raster in rasters),
+            group=scenario.id,
+        )
+
+    def run(self, payload: Document, workspace: Workspace) -> Document:
+        from thalweg.hexagons.layers import Series
+        from thalweg.hexagons.measured import measured_table
+        from thalweg.hexagons.tables import write_table
+        from thalweg.pipelines.making import artifact_of, publish_once
+
+        zone = workspace.zone(payload["zone"])
+        series = Series.from_json(payload["series"])
+        measured = _measured(payload, workspace)
+        cells = 0
+        for output in payload["outputs"]:
+            statistics = measured[int(output["coordinates"][RESOLUTION])]
+            table = measured_table(series, statistics)
+            with zone.staging() as area:
+                write_table(table, area / "table.parquet")
+                published = publish_once(zone, area / "table.parquet", output["key"])
+            facts = {"rows": table.num_rows, "columns": table.num_columns, "series": series.id}
+            artifact = artifact_of(payload, output, self.version, published, PARQUET, facts)
+            with workspace.catalog() as catalog:
+                catalog.record(artifact)
+            cells += table.num_rows
+        return {"tables": len(payload["outputs"]), "cells": cells}
+
+
+def _series(
+    step: HexagonsStep, pipeline: Pipeline, scenario: Coordinates, situation: Situation
+) -> Document:
+    """The layers of a scenario, in the order of the bands, as `Series.from_json` takes them."""
+    over = next(one.over for one in pipeline.steps if isinstance(one, StackStep))
+    dimension = pipeline.domain_dimensions[over]
+    expected = {one[over] for one in situation.survey.expected}
+    layers = [dimension.value(value) for value in sorted(expected, key=dimension.rank)]
+    numbers = [layer.number for layer in layers if layer.number is not None]
+    is_return_period = dimension.unit == "year" and len(numbers) == len(layers)
+    return {
+        "theme": step.theme,
+        "dataset": pipeline.name,
+        "unit": pipeline.pixels.unit,
+        "coordinates": scenario.to_json(),
+        "labels": [layer.id for layer in layers],
+        "return_periods": numbers if is_return_period else [],
+    }
+
+
+def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStatistics]:
+    """The statistics of all rasters together, by resolution."""
+    from thalweg.hexagons.measures import Rule
+    from thalweg.hexagons.statistics import merged
+    from thalweg.hexagons.zonal import zonal
+
+    resolutions = [int(output["coordinates"][RESOLUTION]) for output in payload["outputs"]]
+    parts = [
+        zonal(
+            workspace.zone(zone).gdal_path(key),
+            resolutions,
+            rules=PixelsModel(**payload["pixels"]).domain().made(),
+            rule=Rule(payload["rule"]),
+            depths_m=payload["depths"],
+            histogram=payload["percentiles"],
+            where=key,
+        )
+        for zone, key, _ in payload["inputs"]
+    ]
+    return {resolution: merged(part[resolution] for part in parts) for resolution in resolutions}
