@@ -252,6 +252,10 @@ class NoTables(HexagonError):
     """No hexagon table is there to read."""
 
 
+class UnreadableTable(HexagonError):
+    """The file is not a hexagon table, or is damaged."""
+
+
 class UnknownLayer(HexagonError):
     """The tables hold no such layer."""
 

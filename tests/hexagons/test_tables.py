@@ -4,11 +4,12 @@ from pathlib import Path
 
 import h3.api.numpy_int as h3
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hexagon_tables import LABELS, RETURN_PERIODS, flood_series, statistics
 
-from thalweg.errors import NoTables
+from thalweg.errors import NoTables, UnreadableTable
 from thalweg.hexagons.expected import Integration, expected_annual
 from thalweg.hexagons.tables import (
     connect,
@@ -127,3 +128,13 @@ def test_a_quote_in_a_folder_does_no_harm(tmp_path: Path) -> None:
 def test_no_tables_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(NoTables):
         find_tables(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"no parquet", b""])
+def test_what_is_no_table_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "damaged.parquet").write_bytes(content)
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+    for name in ("damaged.parquet", "other.parquet"):
+        with pytest.raises(UnreadableTable) as error:
+            describe(tmp_path / name)
+        assert error.value.where == str(tmp_path / name)

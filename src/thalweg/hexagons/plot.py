@@ -144,9 +144,16 @@ def _draw_cells(axes: Axes, picture: Picture) -> None:
     for _, chosen, colour in plain:
         axes.add_collection(PolyCollection(_rings(picture.polygons[chosen]), facecolor=colour))
     if keys:
-        axes.legend(
-            handles=keys, loc="lower left", bbox_to_anchor=(1.01, 0), fontsize=8, frameon=False
+        key = axes.legend(
+            handles=keys,
+            loc="lower left",
+            bbox_to_anchor=(1.01, 0),
+            fontsize=8,
+            frameon=False,
+            handlelength=1,
+            borderpad=0,
         )
+        key.set_in_layout(False)  # below the colour bar, in the room that is there already
     shown = picture.values[wet]
     top = float(np.percentile(shown, 98)) if len(shown) else 1.0
     cells = PolyCollection(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from thalweg.errors import NoTables
+from thalweg.errors import NoTables, UnreadableTable
 from thalweg.hexagons.cells import Cells, cell_strings
 from thalweg.hexagons.expected import Integration, expected_annual
 from thalweg.hexagons.layers import Series, column_name
@@ -124,14 +124,17 @@ class Described:
 
 
 def describe(path: Path) -> Described:
-    """What a table's file says of itself."""
-    document = json.loads(pq.read_schema(path).metadata[METADATA_KEY])
-    return Described(
-        path,
-        Series.from_json(document["series"]),
-        tuple(document["per_cell"]),
-        tuple(document["statistics"]),
-    )
+    """What a table's file says of itself; raises `UnreadableTable`."""
+    try:
+        document = json.loads((pq.read_schema(path).metadata or {})[METADATA_KEY])
+        return Described(
+            path,
+            Series.from_json(document["series"]),
+            tuple(document["per_cell"]),
+            tuple(document["statistics"]),
+        )
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise UnreadableTable(hint="remove it, or make it anew", where=str(path)) from error
 
 
 def find_tables(root: Path) -> list[Path]:
