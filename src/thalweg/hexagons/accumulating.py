@@ -220,7 +220,6 @@ def add_others(
     starts: Any,
     stops: Any,
     kinds: Any,
-    others: int,
     run_stops: Any,
     run_cells: Any,
     each: int,
@@ -237,7 +236,7 @@ def add_others(
 ) -> None:
     """Add listed runs of nodata and special values to their cells."""
     run = 0
-    for index in range(others):
+    for index in range(starts.size):
         position, end = starts[index], stops[index]
         column = NODATA if kinds[index] == 0 else FIRST_SPECIAL + kinds[index] - 1
         while position < end:
@@ -252,4 +251,33 @@ def add_others(
                 for part in range(split_first[-1 - cell], split_first[-cell]):
                     row = _row_of(split_cells[part], row_of_cell, used, sums, lowest, highest)
                     counts[row, band, column] += np.int64(split_weights[part])
+            position = stop
+
+
+@numba.njit(nogil=True, cache=True)
+def add_voids(
+    starts: Any,
+    stops: Any,
+    run_stops: Any,
+    run_cells: Any,
+    each: int,
+    split_first: Any,
+    split_cells: Any,
+    split_weights: Any,
+    voids: Any,
+) -> None:
+    """Add runs of pixels that are nodata in every band to `voids`, by cell."""
+    run = 0
+    for index in range(starts.size):
+        position, end = starts[index], stops[index]
+        while position < end:
+            while run_stops[run] <= position:
+                run += 1
+            stop = min(run_stops[run], end)
+            cell = run_cells[run]
+            if cell >= 0:
+                voids[cell] += (stop - position) * each
+            else:
+                for part in range(split_first[-1 - cell], split_first[-cell]):
+                    voids[split_cells[part]] += np.int64(split_weights[part])
             position = stop

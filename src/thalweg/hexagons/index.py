@@ -108,7 +108,7 @@ def label(
     index = CellIndex(grid, resolution, window)
     if out is None:
         out = np.empty((len(window.rows), len(window.cols)), np.int32)
-    index.slots(window.rows, out)
+    index.slots(window.rows, window.cols, out)
     _relabel(out, index.label_of_slot)
     return Labels(index.cells, out)
 
@@ -131,6 +131,7 @@ class CellIndex:
         self._positions = positions_of(grid)
         reach = 0.0 if per_side == 1 else _pixel_reach(self._positions, window)
         self._locator = locator_of(self._positions, window, resolution, reach)
+        self._within_parts: dict[tuple[range, range], tuple[Integers, Integers]] = {}
         self._flagged: Integers = np.zeros(0, np.int64)
         self._flagged_slots: Slots = np.zeros(0, np.int32)
         self._survey()
@@ -143,15 +144,36 @@ class CellIndex:
         """The area of one sample, by row."""
         return self._positions.areas_mm2(rows, self.samples_per_pixel)
 
-    def slots(self, rows: range, out: Slots) -> Split:
-        """Fill `out` (rows, the window's columns) with slots, and `-1 - k` for split pixel k."""
-        self._positions.slots(rows, self.window.cols, self._locator, out)
+    def slots(self, rows: range, cols: range, out: Slots) -> Split:
+        """Fill `out` (rows, columns) with slots, and `-1 - k` for split pixel k."""
+        self._positions.slots(rows, cols, self._locator, out)
         if self.per_side > 1:
-            return self._split(rows, out)
-        begin = (rows.start - self.window.rows.start) * len(self.window.cols)
-        first, last = np.searchsorted(self._flagged, (begin, begin + out.size))
-        out.reshape(-1)[self._flagged[first:last] - begin] = self._flagged_slots[first:last]
+            return self._split(rows, cols, out)
+        width = len(self.window.cols)
+        begin = (rows.start - self.window.rows.start) * width
+        first, last = np.searchsorted(self._flagged, (begin, begin + len(rows) * width))
+        row, col = np.divmod(self._flagged[first:last] - begin, width)
+        col += self.window.cols.start - cols.start
+        here = (col >= 0) & (col < len(cols))
+        out[row[here], col[here]] = self._flagged_slots[first:last][here]
         return NOT_SPLIT
+
+    def samples_within(self, part: Window) -> tuple[Integers, Integers]:
+        """The cells (indices into `cells`) of a part of the window, and their samples in it.
+
+        Kept, for the next raster that has nothing there.
+        """
+        key = (part.rows, part.cols)
+        if key not in self._within_parts:
+            slots = np.empty((len(part.rows), len(part.cols)), np.int32)
+            split = self.slots(part.rows, part.cols, slots)
+            counts = np.zeros(len(self.cells), np.int64)
+            whole = self.label_of_slot[slots[slots >= 0]]
+            counts += self.samples_per_pixel * np.bincount(whole, minlength=len(counts))
+            np.add.at(counts, self.label_of_slot[split.slots], split.weights)
+            labels = np.flatnonzero(counts)
+            self._within_parts[key] = labels, counts[labels]
+        return self._within_parts[key]
 
     def _survey(self) -> None:
         """Find each slot's cell and samples, and settle the pixels that are not certain."""
@@ -165,7 +187,7 @@ class CellIndex:
         for start in range(0, len(window.rows), at_once):
             rows = window.rows[start : start + at_once]
             slots = buffer[: len(rows)]
-            split = self.slots(rows, slots)
+            split = self.slots(rows, window.cols, slots)
             uncertain = _meet(
                 slots,
                 start * width,
@@ -228,12 +250,12 @@ class CellIndex:
     def _within(self, step: Integers) -> Floats:
         return (step + 0.5) / self.per_side
 
-    def _split(self, rows: range, out: Slots) -> Split:
+    def _split(self, rows: range, cols: range, out: Slots) -> Split:
         """Sample the flagged pixels; those that turn out to lie in one slot get it."""
         flat = out.reshape(-1)
         flagged = np.flatnonzero(flat == FLAGGED)
         parts = [
-            self._split_some(rows, flat, flagged[start : start + _SPLIT_AT_ONCE])
+            self._split_some(rows, cols, flat, flagged[start : start + _SPLIT_AT_ONCE])
             for start in range(0, len(flagged), _SPLIT_AT_ONCE)
         ]
         if not parts:
@@ -250,16 +272,16 @@ class CellIndex:
         return Split(np.concatenate([[0], np.cumsum(counts)]), slots, weights, examples)
 
     def _split_some(
-        self, rows: range, flat: Slots, pixels: Integers
+        self, rows: range, cols: range, flat: Slots, pixels: Integers
     ) -> tuple[Integers, Slots, NDArray[np.uint8], NDArray[np.uint8]]:
         """(slots of each cut pixel, and all of them: slots, weights, examples)."""
-        row, col = np.divmod(pixels, len(self.window.cols))
+        row, col = np.divmod(pixels, len(cols))
         step = self._within(np.arange(self.per_side))
         places = unit_vectors_at(
             self._positions,
             *np.broadcast_arrays(
                 (rows.start + row)[:, None, None] + step[:, None],
-                (self.window.cols.start + col)[:, None, None] + step,
+                (cols.start + col)[:, None, None] + step,
             ),
         ).reshape(len(pixels), self.samples_per_pixel, 3)
         shape = places.shape[:2]

@@ -28,6 +28,9 @@ _ROUNDING_AT_CENTRE = 1e-15
 _STRETCHING = 3.2
 # An axial coordinate changes by at most 2 / sqrt(3) a spacing.
 _SHEARED = 1.9
+# A piece of a row changes its closeness by half as much at most.
+_TOWARDS_EDGE = 0.3
+_SHORTEST_PIECE = 16
 # A place nearer than this to a face's centre (20.9 degrees) lies on that face.
 _COSINE_OF_INRADIUS = 0.9343
 
@@ -133,6 +136,37 @@ def _slot_on(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
+def _fill_then_along(
+    cos_lat: float,
+    sin_lat: float,
+    cos_lon: Any,
+    sin_lon: Any,
+    step: float,
+    basis: Any,
+    box: Any,
+    scale: float,
+    limit: float,
+    out: Any,
+) -> None:
+    """As `_along`, but pieces that surely lie in one hexagon are filled at once."""
+    piece = int(_TOWARDS_EDGE / (_STRETCHING * scale * step))
+    if piece < _SHORTEST_PIECE:
+        _along(cos_lat, sin_lat, cos_lon, sin_lon, basis, box, limit, out)
+        return
+    for start in range(0, out.size, piece):
+        stop = min(start + piece, out.size)
+        middle = (start + stop) // 2
+        x, y = cos_lat * cos_lon[middle], cos_lat * sin_lon[middle]
+        around = step * (stop - start + 1) / 2
+        slot, within = _slot_on(x, y, sin_lat, basis, box, scale, around)
+        if within > 1.0 - limit:
+            out[start:stop] = slot
+        else:
+            east, north = cos_lon[start:stop], sin_lon[start:stop]
+            _along(cos_lat, sin_lat, east, north, basis, box, limit, out[start:stop])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _slot(x: float, y: float, z: float, bases: Any, boxes: Any, scale: float, reach: float) -> int:
     """The slot of any place, or FLAGGED."""
     face, best, second = _faces(x, y, z, bases)
@@ -181,13 +215,15 @@ def slots_of_grid(
             from_centre = math.sqrt(max(0.0, 1.0 - best * best))
             simple = best - second > 2 * (span + reach + _ROUNDING) and from_centre > 2 * span
             if simple and _boxed(x, y, sin_lat[row], bases[face], boxes[face], scale * span):
-                _along(
+                _fill_then_along(
                     cos_lat[row],
                     sin_lat[row],
                     cos_lon[start:stop],
                     sin_lon[start:stop],
+                    step * cos_lat[row],
                     bases[face],
                     boxes[face],
+                    scale,
                     _limit(from_centre - span, scale, reach),
                     out[row, start:stop],
                 )

@@ -67,7 +67,7 @@ class LonLatPositions:
         return c + a * cols, f + e * rows
 
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
-        lon, lat = self.degrees(np.array(rows) + 0.5, np.array(cols) + 0.5)
+        lon, lat = self.degrees(_centres(rows), _centres(cols))
         lon, lat = np.radians(lon), np.radians(lat)
         slots_of_grid(
             np.cos(lat),
@@ -88,7 +88,7 @@ class LonLatPositions:
         Latitudes are taken as they are, as H3 takes them for the areas of its cells.
         """
         width, height = (math.radians(size) for size in self._grid.pixel_size)
-        _, lat = self.degrees(np.array(rows) + 0.5, np.zeros(1))
+        _, lat = self.degrees(_centres(rows), np.zeros(1))
         on_unit_sphere = width * 2 * np.cos(np.radians(lat)) * math.sin(height / 2)
         return _whole_mm2(on_unit_sphere * AUTHALIC_RADIUS_KM**2, samples)
 
@@ -111,10 +111,8 @@ class ProjectedPositions:
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         at_once = max(1, _REPROJECTED_AT_ONCE // len(cols))
         for first in range(0, len(rows), at_once):
-            some = np.array(rows[first : first + at_once]) + 0.5
-            lon, lat = self.degrees(
-                np.repeat(some, len(cols)), np.tile(np.array(cols) + 0.5, len(some))
-            )
+            some = _centres(rows[first : first + at_once])
+            lon, lat = self.degrees(np.repeat(some, len(cols)), np.tile(_centres(cols), len(some)))
             slots_of_places(
                 np.radians(lat),
                 np.radians(lon),
@@ -136,6 +134,10 @@ def unit_vectors_at(positions: Positions, rows: Floats, cols: Floats) -> Floats:
     """The unit vectors (..., 3) of (row, column), arrays of one shape."""
     lon, lat = positions.degrees(rows.ravel(), cols.ravel())
     return unit_vectors(np.radians(lat), np.radians(lon)).reshape(*rows.shape, 3)
+
+
+def _centres(pixels: range) -> Floats:
+    return np.arange(pixels.start, pixels.stop) + 0.5
 
 
 def _whole_mm2(km2: Floats, samples: int) -> NDArray[np.int64]:

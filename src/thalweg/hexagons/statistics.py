@@ -42,10 +42,11 @@ class CellStatistics:
     rule `area`), sums and extremes in the pixels' unit, areas in km2, NaN where there is no valid
     pixel. Means and shares are of the valid pixels: nodata and special values are in none.
 
-    What is kept: `samples` and `areas_mm2` int64 [n], the samples of all pixels and their area;
-    and, for those cells alone that hold anything other than zeros, which are `occupied` [m] of
-    `cells`, the columns of `accumulating` in `counts` int64 [m, bands, columns] and `sums` [m,
-    bands, 4], and where measured `histogram` uint32 [m, bands, buckets].
+    What is kept: `samples` and `areas_mm2` int64 [n], the samples of all pixels and their area, and
+    `voids` int64 [n], the samples that are nodata in every band. For those cells alone that hold
+    anything else but zeros, which are `occupied` [m] of `cells`, in any order, the columns of
+    `accumulating` in `counts` int64 [m, bands, columns] and `sums` [m, bands, 4], and where
+    measured `histogram` uint32 [m, bands, buckets].
     """
 
     resolution: int
@@ -53,6 +54,7 @@ class CellStatistics:
     cells: Cells
     samples: Integers
     areas_mm2: Integers
+    voids: Integers
     occupied: Integers
     counts: Integers
     sums: Numbers
@@ -74,7 +76,7 @@ class CellStatistics:
 
     @property
     def nodata(self) -> Numbers:
-        return self._in_pixels(self._kind("nodata", NODATA))
+        return self._in_pixels(self._kind("nodata", NODATA) + self.voids[:, None])
 
     def special(self, meaning: str) -> Numbers:
         """The pixels of a special value; `UsageError` for one that is not declared."""
@@ -165,7 +167,7 @@ class CellStatistics:
             raise UsageError("statistics of different measures or resolutions do not merge")
         cells = np.union1d(self.cells, other.cells)
         occupied = np.union1d(self.cells[self.occupied], other.cells[other.occupied])
-        samples, areas = np.zeros(len(cells), np.int64), np.zeros(len(cells), np.int64)
+        samples, areas, voids = np.zeros((3, len(cells)), np.int64)
         rows = len(occupied)
         counts = np.zeros((rows, *self.counts.shape[1:]), np.int64)
         sums = empty_sums(rows, self.measures)
@@ -174,6 +176,7 @@ class CellStatistics:
             place = np.searchsorted(cells, one.cells)
             samples[place] += one.samples
             areas[place] += one.areas_mm2
+            voids[place] += one.voids
             row = np.searchsorted(occupied, one.cells[one.occupied])
             counts[row] += one.counts
             sums[row, :, TOTAL] += one.sums[:, :, TOTAL]
@@ -188,6 +191,7 @@ class CellStatistics:
             cells=cells,
             samples=samples,
             areas_mm2=areas,
+            voids=voids,
             occupied=place,
             counts=counts,
             sums=sums,
@@ -223,7 +227,7 @@ class CellStatistics:
     def _zeros(self) -> Integers:
         looked_at = [NODATA, OTHER_THAN_ZERO]
         looked_at += range(FIRST_SPECIAL, FIRST_SPECIAL + len(self.measures.special))
-        zeros = np.repeat(self.samples[:, None], len(self.measures.bands), axis=1)
+        zeros = np.repeat((self.samples - self.voids)[:, None], len(self.measures.bands), axis=1)
         zeros[self.occupied] -= self.counts[:, :, looked_at].sum(axis=-1)
         return zeros
 

@@ -1,0 +1,225 @@
+"""Pixels of one part of a raster after another, into the accumulators of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.errors import UndeclaredValue
+from thalweg.hexagons.accumulating import (
+    FIRST_SPECIAL,
+    add_others,
+    add_values,
+    add_voids,
+    find_runs,
+    list_pixels,
+)
+from thalweg.hexagons.index import CellIndex, Window
+from thalweg.hexagons.measures import Measures
+from thalweg.hexagons.statistics import CellStatistics, check_room, extremes
+from thalweg.raster.codec import Pixels
+
+type Positions = NDArray[np.int32]
+
+
+class Others(NamedTuple):
+    """Runs of pixels that are no values: where each starts and stops, and its kind.
+
+    Kind 0 is nodata, the others are the kept special values from 1.
+    """
+
+    starts: Positions
+    stops: Positions
+    kinds: Positions
+
+    def only(self, chosen: NDArray[np.bool_]) -> Others:
+        return Others(self.starts[chosen], self.stops[chosen], self.kinds[chosen])
+
+
+class Lister:
+    """The pixels of one band in one part that are not zero."""
+
+    def __init__(self, measures: Measures, where: str) -> None:
+        rules = measures.rules
+        dtype = measures.dtype
+        self._measures = measures
+        self._where = where
+        self._nodata = np.array(rules.nodata).astype(dtype)[()]
+        kinds = [0 if s.as_nodata else 1 + measures.special.index(s.meaning) for s in rules.special]
+        self._special = np.array([s.value for s in rules.special]).astype(dtype)
+        self._kind_of_special = np.array(kinds, np.int64)
+        self._make_room(0)
+
+    def read(self, plane: Pixels, band: int, part: Window) -> Others:
+        """List a plane's pixels, and give those that are no values.
+
+        `positions`, `values`, `classes` and `buckets`, of which the first `listed` hold, are the
+        others. Raises `UndeclaredValue` where a pixel is neither.
+        """
+        if plane.size > self.positions.size:
+            self._make_room(plane.size)
+        measures, undeclared = self._measures, np.zeros(3)
+        self.listed, runs = list_pixels(
+            plane,
+            plane.view(f"u{plane.itemsize}"),
+            measures.rules.minimum,
+            measures.rules.maximum,
+            self._nodata,
+            self._special,
+            self._kind_of_special,
+            measures.thresholds,
+            measures.buckets.first,
+            measures.buckets.zero,
+            self.positions,
+            self.values,
+            self.classes,
+            self.buckets,
+            *self._others,
+            undeclared,
+        )
+        if measures.zero == "undeclared" and not undeclared[0] and not plane.all():
+            undeclared[:] = (plane == 0).sum(), np.argmin(plane != 0), 0
+        if undeclared[0]:
+            self._refuse(undeclared, band, part)
+        return Others(*(array[:runs].copy() for array in self._others))
+
+    def _refuse(self, undeclared: NDArray[np.float64], band: int, part: Window) -> None:
+        row, col = divmod(int(undeclared[1]), len(part.cols))
+        raise UndeclaredValue(
+            f"band {self._measures.bands[band]} holds {undeclared[2]:g} at row "
+            f"{part.rows[row]}, column {part.cols[col]}, and {int(undeclared[0]) - 1} more pixels "
+            "near by that are not valid, nor nodata, nor a declared special value",
+            where=self._where,
+            hint="declare the value under pixels.special, or widen minimum and maximum",
+        )
+
+    def _make_room(self, size: int) -> None:
+        self.positions = np.empty(size, np.int32)
+        self.values = np.empty(size, self._measures.dtype)
+        self.classes = np.empty(size, np.uint8)
+        self.buckets = np.empty(size if self._measures.histogram else 0, np.int32)
+        self._others = Others(*(np.empty(size, np.int32) for _ in range(3)))
+
+
+def common_nodata(bands: Sequence[Others]) -> tuple[Others, list[Others]]:
+    """The runs of nodata that all bands share, and what is left of each band's runs.
+
+    Shared are all or none: layers of one model mostly have the same mask.
+    """
+    nodata = [others.only(others.kinds == 0) for others in bands]
+    first = nodata[0]
+    if all(map(np.array_equal, nodata[1:], [first] * (len(nodata) - 1))):
+        return first, [others.only(others.kinds != 0) for others in bands]
+    return first.only(np.zeros(len(first.kinds), np.bool_)), list(bands)
+
+
+class Tally:
+    """The accumulators of one resolution.
+
+    They have room for every cell; the system gives memory for those only that are written to.
+    """
+
+    def __init__(self, index: CellIndex, measures: Measures) -> None:
+        check_room(index.samples, measures)
+        self.index = index
+        self._measures = measures
+        cells, bands = len(index.cells), len(measures.bands)
+        self._above_first = FIRST_SPECIAL + len(measures.special)
+        columns = self._above_first + 2 * len(measures.depths_m)
+        buckets = measures.buckets.count if measures.histogram else 0
+        self._voids = np.zeros(cells, np.int64)
+        self._row_of_cell = np.full(cells, -1, np.int32)
+        self._used = np.zeros(1, np.int64)
+        self._counts = np.zeros((cells, bands, columns), np.int64)
+        self._sums = np.zeros((cells, bands, 4), measures.sums_dtype)
+        self._histogram = np.zeros((cells, bands, buckets), np.uint32)
+        self._lowest, self._highest = extremes(measures)
+        self._zero = measures.sums_dtype.type(0)
+        self._runs = np.empty(0, np.int32), np.empty(0, np.int32)
+
+    def place(self, part: Window, slots: NDArray[np.int32]) -> None:
+        """Find the runs of cells in a part; `slots` is a buffer of its shape."""
+        index = self.index
+        split = index.slots(part.rows, part.cols, slots)
+        if self._runs[0].size < slots.size:
+            self._runs = np.empty(slots.size, np.int32), np.empty(slots.size, np.int32)
+        find_runs(slots, index.label_of_slot, *self._runs)
+        self._width = slots.shape[1]
+        self._areas = index.sample_areas_mm2(part.rows)
+        self._split = split.first, index.label_of_slot[split.slots], split.weights
+
+    def add_values(self, band: int, lister: Lister) -> None:
+        """Add a band's values in the part that was placed last."""
+        add_values(
+            lister.positions,
+            lister.values,
+            lister.classes,
+            lister.buckets,
+            lister.listed,
+            *self._runs,
+            self._width,
+            self._areas,
+            self.index.samples_per_pixel,
+            *self._split,
+            self._row_of_cell,
+            self._used,
+            band,
+            self._above_first,
+            self._counts,
+            self._sums,
+            self._histogram,
+            self._zero,
+            self._lowest,
+            self._highest,
+        )
+
+    def add_others(self, band: int, others: Others) -> None:
+        """Add a band's nodata and special values in the part that was placed last."""
+        add_others(
+            *others,
+            *self._runs,
+            self.index.samples_per_pixel,
+            *self._split,
+            self._row_of_cell,
+            self._used,
+            band,
+            self._counts,
+            self._sums,
+            self._lowest,
+            self._highest,
+        )
+
+    def add_voids(self, others: Others) -> None:
+        """Add nodata of all bands in the part that was placed last."""
+        add_voids(
+            others.starts,
+            others.stops,
+            *self._runs,
+            self.index.samples_per_pixel,
+            *self._split,
+            self._voids,
+        )
+
+    def add_void_part(self, part: Window) -> None:
+        """Add a part that is nodata everywhere; it need not be placed."""
+        labels, samples = self.index.samples_within(part)
+        self._voids[labels] += samples
+
+    def statistics(self) -> CellStatistics:
+        used = int(self._used[0])
+        occupied = np.flatnonzero(self._row_of_cell >= 0)
+        return CellStatistics(
+            resolution=self.index.resolution,
+            measures=self._measures,
+            cells=self.index.cells,
+            samples=self.index.samples,
+            areas_mm2=self.index.areas_mm2,
+            voids=self._voids,
+            occupied=occupied[np.argsort(self._row_of_cell[occupied])],
+            counts=self._counts[:used],
+            sums=self._sums[:used],
+            histogram=self._histogram[:used],
+        )
