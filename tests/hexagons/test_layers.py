@@ -8,18 +8,18 @@ from thalweg.hexagons.layers import Series, column_name
 
 
 def series(**values: str) -> Series:
-    return Series("flood_risk", "fathom", "cm", Coordinates(tuple(values.items())), ("1in100",))
+    return Series("flood_risk", "flood", "cm", Coordinates(tuple(values.items())), ("1in100",))
 
 
 def test_ids_join_dataset_values_and_label() -> None:
     one = series(peril="fluvial", defence="defended", year="2050", scenario="ssp245")
-    assert one.id == "fathom_fluvial_defended_2050_ssp245"
-    assert one.layer_id("1in100") == "fathom_fluvial_defended_2050_ssp245_1in100"
+    assert one.id == "flood_fluvial_defended_2050_ssp245"
+    assert one.layer_id("1in100") == "flood_fluvial_defended_2050_ssp245_1in100"
     assert column_name("mean", "1in100") == "mean_1in100"
 
 
 def test_a_dimension_that_does_not_apply_is_left_out() -> None:
-    assert series(peril="pluvial", year="2020", scenario="none").id == "fathom_pluvial_2020"
+    assert series(peril="pluvial", year="2020", scenario="none").id == "flood_pluvial_2020"
 
 
 def test_a_layer_without_label_has_the_id_of_its_series() -> None:
@@ -29,7 +29,7 @@ def test_a_layer_without_label_has_the_id_of_its_series() -> None:
 
 
 def test_other_marks_become_underscores() -> None:
-    assert series(model="MIROC-ESM-CHEM", warming="dT1.25").id == "fathom_miroc_esm_chem_dt1_25"
+    assert series(model="MIROC-ESM-CHEM", warming="dT1.25").id == "flood_miroc_esm_chem_dt1_25"
 
 
 @pytest.mark.parametrize("value", ["a'b", "a/b", "x--y", "é"])

@@ -36,11 +36,11 @@ class Series:
 
     @property
     def id(self) -> str:
-        """Such as fathom_fluvial_defended_2050_ssp245; values that are `none` are left out."""
+        """Such as flood_fluvial_defended_2050_ssp245; values that are `none` are left out."""
         return "_".join(_words([self.dataset, *(value for _, value in self.coordinates.items())]))
 
     def layer_id(self, label: str) -> str:
-        """Such as fathom_fluvial_defended_2050_ssp245_1in100."""
+        """Such as flood_fluvial_defended_2050_ssp245_1in100."""
         return layer_id(self.id, label)
 
     def to_json(self) -> dict[str, Any]:
