@@ -344,6 +344,19 @@ def test_an_empty_source_is_one_error_not_a_list_of_all_that_is_missing(
     assert chain.silver() == {}
 
 
+def test_a_source_with_other_files_only_is_said_to_be_the_wrong_place(
+    chain: Chain, delivery: Delivery
+) -> None:
+    (delivery.folder / "photos").mkdir(parents=True)
+    (delivery.folder / "photos" / "summer.tif").touch()
+    with pytest.raises(EmptySource) as caught:
+        chain.run(*TODAY)
+    assert caught.value.message == (
+        "there is no file that the pipeline could read within what is chosen; 1 names cannot be "
+        "read, such as photos/summer.tif: no pattern matches the folder 'photos'"
+    )
+
+
 def test_a_source_folder_that_is_not_there_is_named(chain: Chain, delivery: Delivery) -> None:
     with pytest.raises(ObjectNotFound, match="no such folder") as caught:
         chain.run(*TODAY)

@@ -271,9 +271,8 @@ class HexagonsStep(StepModel):
         (0.15, 0.5, 1.0, 1.5, 2.0),
         description="Depths in metres, rising: the share and area deeper than each is measured.",
     )
-    percentiles: bool = Field(
-        False, description="Whether percentiles are measured: a fifth slower."
-    )
+    percentiles: bool = Field(False, description="Whether the median and p90 are measured too.")
+    countries: bool = Field(True, description="Whether each cell is given its country's code.")
     zone: str = Field("silver", description="The zone to publish to.")
 
 

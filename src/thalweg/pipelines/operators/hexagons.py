@@ -86,6 +86,7 @@ class Hexagons:
             "rule": step.rule,
             "depths": list(step.depths),
             "percentiles": step.percentiles,
+            "countries": step.countries,
             "pixels": pipeline.pixels.model_dump(mode="json"),
             "series": _series(step, pipeline, scenario, situation),
         }
@@ -116,6 +117,7 @@ class Hexagons:
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.hexagons.layers import Series
         from thalweg.hexagons.measured import measured_table
+        from thalweg.hexagons.outlines import cell_codes, countries
         from thalweg.hexagons.tables import write_table
         from thalweg.pipelines.making import artifact_of, publish_once
 
@@ -125,7 +127,8 @@ class Hexagons:
         cells = 0
         for output in payload["outputs"]:
             statistics = measured[int(output["coordinates"][RESOLUTION])]
-            table = measured_table(series, statistics)
+            codes = cell_codes(statistics.cells, countries()) if payload["countries"] else None
+            table = measured_table(series, statistics, countries=codes)
             with zone.staging() as area:
                 write_table(table, area / "table.parquet")
                 published = publish_once(zone, area / "table.parquet", output["key"])
