@@ -1,0 +1,388 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import h3.api.numpy_int as h3
+import numpy as np
+import numpy.typing as npt
+import pytest
+import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from thalweg.domain.pixels import PixelRules, SpecialValue
+from thalweg.errors import UndeclaredValue, UnreadableRaster, UsageError, WrongDtype
+from thalweg.hexagons.index import Window
+from thalweg.hexagons.measures import Measures, Rule
+from thalweg.hexagons.statistics import CellStatistics, merged
+from thalweg.hexagons.zonal import Pass, zonal
+from thalweg.raster.grid import Grid
+
+NODATA, WATER = -32768, -32767
+SIZE = 1 / 1200
+RULES = PixelRules("int16", "cm", NODATA, 0, 10_000, (SpecialValue(WATER, "permanent_water"),))
+
+type Numbers = npt.NDArray[Any]
+
+
+def grid_of(pixels: Numbers, west: float = 29.3, north: float = -1.2, size: float = SIZE) -> Grid:
+    return Grid("EPSG:4326", (size, 0, west, 0, -size, north), pixels.shape[2], pixels.shape[1])
+
+
+def floods(bands: int = 3, height: int = 60, width: int = 70, seed: int = 1) -> Numbers:
+    """Depths in centimetres, with both special values; every band another one."""
+    random = np.random.default_rng(seed)
+    pixels = np.zeros((bands, height, width), np.int16)
+    wet = random.random(pixels.shape) < 0.3
+    pixels[wet] = random.integers(1, 900, wet.sum())
+    pixels[:, : height // 4, : width // 3] = NODATA
+    pixels[random.random(pixels.shape) < 0.05] = WATER
+    pixels[random.random(pixels.shape) < 0.02] = NODATA
+    return pixels
+
+
+def measured(
+    pixels: Numbers,
+    resolution: int = 8,
+    *,
+    rules: PixelRules = RULES,
+    grid: Grid | None = None,
+    window: Window | None = None,
+    **measures: Any,
+) -> CellStatistics:
+    grid = grid or grid_of(pixels)
+    window = window or Window.of(grid)
+    names = tuple(f"1in{index}" for index in range(len(pixels)))
+    one = Pass(grid, window, [resolution], Measures(names, rules, **measures))
+    rows, cols = window.rows, window.cols
+    one.add(rows, pixels[:, rows.start : rows.stop, cols.start : cols.stop])
+    return one.statistics()[resolution]
+
+
+def write(path: Path, pixels: Numbers, grid: Grid, nodata: float = NODATA, **options: Any) -> str:
+    with rasterio.open(
+        path, "w", driver="GTiff", count=len(pixels), height=grid.height, width=grid.width,
+        dtype=pixels.dtype, crs=grid.crs, transform=grid.affine, nodata=nodata, **options,
+    ) as dataset:  # fmt: skip
+        dataset.write(pixels)
+        dataset.descriptions = tuple(f"1in{index}" for index in range(len(pixels)))
+    return str(path)
+
+
+def brute_force(pixels: Numbers, grid: Grid, resolution: int) -> dict[int, list[Numbers]]:
+    """The valid pixels of each cell, and all of them, by the library and numpy alone."""
+    a, _, c, _, e, f = grid.transform
+    cells: dict[int, list[tuple[int, int]]] = {}
+    for row in range(grid.height):
+        for col in range(grid.width):
+            lat, lon = f + e * (row + 0.5), c + a * (col + 0.5)
+            cells.setdefault(h3.latlng_to_cell(lat, lon, resolution), []).append((row, col))
+    return {
+        int(cell): [pixels[:, [r for r, _ in places], [c for _, c in places]]]
+        for cell, places in cells.items()
+    }
+
+
+def equal(one: CellStatistics, other: CellStatistics) -> bool:
+    """To the last bit, whatever order the rows are kept in."""
+    mine, its = np.argsort(one.occupied), np.argsort(other.occupied)
+    pairs = [
+        (one.cells, other.cells),
+        (one.samples, other.samples),
+        (one.areas_mm2, other.areas_mm2),
+        (one.voids, other.voids),
+        (one.occupied[mine], other.occupied[its]),
+        (one.counts[mine], other.counts[its]),
+        (one.sums[mine], other.sums[its]),
+        (one.histogram[mine], other.histogram[its]),
+    ]
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def same_answers(one: CellStatistics, other: CellStatistics) -> bool:
+    """All that can be asked: voids may be counted by band in one and by cell in the other."""
+    names = ["valid", "nodata", "wet", "total", "mean", "std", "minimum", "maximum", "wet_area_km2"]
+    return np.array_equal(one.cells, other.cells) and all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in names
+    )
+
+
+@pytest.mark.parametrize("resolution", [5, 7, 8, 9])
+def test_every_statistic_is_what_numpy_and_the_library_make_of_it(resolution: int) -> None:
+    pixels = floods()
+    grid = grid_of(pixels)
+    result = measured(pixels, resolution, histogram=True)
+    wanted = brute_force(pixels, grid, resolution)
+    assert result.cells.tolist() == sorted(wanted)
+    for row, cell in enumerate(result.cells.tolist()):
+        (own,) = wanted[cell]
+        assert result.pixels[row] == own.shape[1]
+        for band in range(3):
+            values = own[band][own[band] >= 0].astype(np.int64)
+            at = (row, band)
+            assert result.valid[at] == values.size
+            assert result.nodata[at] == (own[band] == NODATA).sum()
+            assert result.special("permanent_water")[at] == (own[band] == WATER).sum()
+            assert result.wet[at] == (values > 0).sum()
+            assert result.total[at] == values.sum()
+            for depth in (0.15, 0.5, 1.0, 1.5, 2.0):
+                assert result.above(depth)[at] == (values > depth * 100).sum()
+            if not values.size:
+                assert np.isnan(result.mean[at])
+                assert np.isnan(result.maximum[at])
+                continue
+            assert result.mean[at] == pytest.approx(values.mean(), rel=1e-12)
+            assert result.std[at] == pytest.approx(values.std(), rel=1e-6, abs=1e-6)
+            assert (result.minimum[at], result.maximum[at]) == (values.min(), values.max())
+            assert result.share_above(0.5)[at] == pytest.approx((values > 50).mean())
+            assert result.wet_share[at] == pytest.approx((values > 0).mean())
+            for q in (10, 50, 90, 99):
+                rank = np.sort(values)[max(0, math.ceil(q / 100 * values.size) - 1)]
+                assert result.percentile(q)[at] == pytest.approx(rank, rel=1 / 64, abs=0.5)
+
+
+@pytest.mark.parametrize("rule", list(Rule))
+def test_the_sum_over_cells_is_the_rasters(rule: Rule) -> None:
+    pixels = floods(height=150, width=170)
+    for resolution in (3, 6, 8, 10):
+        result = measured(pixels, resolution, rule=rule)
+        valid = pixels >= 0
+        sums = np.where(valid, pixels, 0).sum(axis=(1, 2), dtype=np.int64)
+        assert result.pixels.sum() == pixels[0].size
+        assert result.total.sum(axis=0).tolist() == sums.tolist()
+        assert result.valid.sum(axis=0).tolist() == valid.sum(axis=(1, 2)).tolist()
+        assert result.nodata.sum(axis=0).tolist() == (pixels == NODATA).sum(axis=(1, 2)).tolist()
+        assert result.special("permanent_water").sum() == (pixels == WATER).sum()
+        assert result.above(1.0).sum() == (pixels > 100).sum()
+
+
+@given(
+    st.integers(0, 2**32), st.integers(1, 59), st.integers(1, 69), st.sampled_from(list(Rule)),
+    st.integers(5, 10),
+)  # fmt: skip
+@settings(max_examples=25, deadline=None)
+def test_tiles_merge_to_the_merged_raster(
+    seed: int, row: int, col: int, rule: Rule, resolution: int
+) -> None:
+    pixels = floods(seed=seed)
+    whole = measured(pixels, resolution, rule=rule, histogram=True)
+    tiles = [
+        measured(pixels, resolution, rule=rule, histogram=True, window=Window(rows, cols))
+        for rows in (range(row), range(row, 60))
+        for cols in (range(col), range(col, 70))
+    ]
+    orders = [merged(order) for order in list(permutations(tiles))[::7]]
+    assert all(equal(orders[0], other) for other in orders[1:])
+    assert same_answers(orders[0], whole)
+    assert np.array_equal(orders[0].percentile(50), whole.percentile(50), equal_nan=True)
+
+
+def test_tiles_with_origins_of_their_own_merge_to_the_merged_raster() -> None:
+    pixels = floods(height=120, width=120)
+    whole = measured(pixels, 7)
+    tiles = [
+        measured(part, 7, grid=grid_of(part, 29.3 + col * SIZE, -1.2 - row * SIZE))
+        for row in (0, 60)
+        for col in (0, 60)
+        for part in [pixels[:, row : row + 60, col : col + 60]]
+    ]
+    assert same_answers(merged(tiles), whole)
+    assert np.array_equal(merged(tiles).areas_mm2, whole.areas_mm2)
+
+
+def test_nodata_and_permanent_water_are_in_no_mean_and_in_no_denominator() -> None:
+    pixels = np.full((1, 40, 40), 200, np.int16)
+    pixels[0, :, :10] = NODATA
+    pixels[0, :, 10:20] = WATER
+    pixels[0, :20, 20:] = 0
+    result = measured(pixels, 4)
+    assert len(result.cells) == 1
+    assert (result.valid[0, 0], result.nodata[0, 0]) == (800, 400)
+    assert result.special("permanent_water")[0, 0] == 400
+    assert (result.mean[0, 0], result.wet_mean[0, 0]) == (100, 200)
+    assert result.wet_share[0, 0] == result.share_above(1.5)[0, 0] == 0.5
+
+
+def test_a_raster_of_nodata_has_its_cells_and_no_values() -> None:
+    pixels = np.full((2, 30, 30), NODATA, np.int16)
+    result = measured(pixels, 8)
+    assert result.nodata.sum() == pixels.size
+    assert result.valid.sum() == 0
+    assert np.isnan(result.mean).all()
+    assert np.isnan(result.minimum).all()
+    assert np.isnan(result.wet_share).all()
+
+
+def test_thresholds_are_metres_whatever_the_unit() -> None:
+    centimetres = floods(bands=1)
+    metres = centimetres.astype(np.float32) / 100
+    metres[centimetres < 0] = -9999
+    rules = PixelRules("float32", "m", -9999, 0, 100)
+    in_cm, in_m = measured(centimetres), measured(metres, rules=rules)
+    for depth in (0.15, 0.5, 1.0, 1.5, 2.0):
+        assert np.array_equal(in_cm.above(depth), in_m.above(depth))
+        assert np.array_equal(in_cm.area_above_km2(depth), in_m.area_above_km2(depth))
+    assert in_m.mean * 100 == pytest.approx(in_cm.mean, rel=1e-6, nan_ok=True)
+
+
+def test_a_value_on_the_threshold_does_not_lie_above_it() -> None:
+    pixels = np.full((1, 20, 20), 50, np.int16)
+    pixels[0, 0, :3] = 51
+    assert measured(pixels, 4).above(0.5)[0, 0] == 3
+
+
+def test_areas_are_those_of_the_sphere() -> None:
+    pixels = np.full((1, 100, 80), 60, np.int16)
+    result = measured(pixels, 8, grid=grid_of(pixels, 10.0, 60.0))
+    radians = np.radians([10.0, 10.0 + 80 * SIZE, 60.0 - 100 * SIZE, 60.0])
+    west, east, south, north = radians
+    zone = 6371.007180918475**2 * (east - west) * (np.sin(north) - np.sin(south))
+    assert result.area_km2.sum() == pytest.approx(zone, rel=1e-6)
+    assert result.wet_area_km2.sum() == pytest.approx(zone, rel=1e-6)
+    assert result.area_above_km2(0.5).sum() == pytest.approx(zone, rel=1e-6)
+    assert result.area_above_km2(1.0).sum() == 0
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
+def test_other_types(dtype: str) -> None:
+    pixels = np.abs(floods(bands=1) % 200).astype(dtype)
+    rules = PixelRules(dtype, "m", 199, 0, 198)
+    result = measured(pixels, rules=rules)
+    valid = pixels != 199
+    assert result.valid.sum() == valid.sum()
+    assert result.total.sum() == pixels[valid].sum(dtype=np.float64)
+    assert np.nanmax(result.maximum) == pixels[valid].max()
+
+
+def test_negative_values_and_elevations() -> None:
+    random = np.random.default_rng(3)
+    pixels = random.integers(-400, 3000, (1, 50, 50)).astype(np.int16)
+    pixels[0, 0, 0] = 0
+    rules = PixelRules("int16", "m", NODATA, -500, 9000)
+    result = measured(pixels, 6, rules=rules, histogram=True)
+    for row, (own,) in enumerate(
+        own for _, own in sorted(brute_force(pixels, grid_of(pixels), 6).items())
+    ):
+        assert (result.minimum[row, 0], result.maximum[row, 0]) == (own.min(), own.max())
+        assert result.wet[row, 0] == (own > 0).sum()
+        median = np.sort(own[0])[math.ceil(own.size / 2) - 1]
+        assert result.percentile(50)[row, 0] == pytest.approx(median, rel=1 / 64, abs=0.5)
+
+
+def test_nan_as_nodata_and_zero_as_nodata() -> None:
+    pixels = floods(bands=1).astype(np.float32)
+    pixels[pixels < 0] = np.nan
+    rules = PixelRules("float32", "cm", math.nan, 0, 10_000)
+    result = measured(pixels, rules=rules)
+    assert result.nodata.sum() == np.isnan(pixels).sum()
+    assert same_answers(result.merge(measured(pixels, rules=replace(rules))), _twice(result))
+    dry = np.nan_to_num(pixels)
+    as_nodata = measured(dry, rules=PixelRules("float32", "cm", 0, 0, 10_000))
+    assert as_nodata.nodata.sum() == (dry == 0).sum()
+    assert as_nodata.valid.sum() == (dry > 0).sum()
+    assert np.nanmin(as_nodata.minimum) > 0
+
+
+def _twice(one: CellStatistics) -> CellStatistics:
+    sums = one.sums.copy()
+    sums[:, :, :2] *= 2
+    return replace(
+        one,
+        samples=2 * one.samples,
+        areas_mm2=2 * one.areas_mm2,
+        voids=2 * one.voids,
+        counts=2 * one.counts,
+        sums=sums,
+    )
+
+
+@pytest.mark.parametrize(("value", "minimum"), [(-5, 0), (20_000, 0), (0, 1)])
+def test_an_undeclared_value_is_named(value: int, minimum: int) -> None:
+    pixels = np.full((2, 500, 30), 7, np.int16)
+    pixels[1, 470, 11] = value
+    rules = PixelRules("int16", "cm", NODATA, minimum, 10_000)
+    with pytest.raises(UndeclaredValue, match=f"1in1 holds {value:g} at row 470, column 11"):
+        measured(pixels, rules=rules)
+
+
+def test_special_values_meant_as_nodata_are_nodata() -> None:
+    rules = replace(RULES, special=(SpecialValue(WATER, "permanent_water", as_nodata=True),))
+    pixels = floods()
+    result = measured(pixels, rules=rules)
+    assert result.nodata.sum() == (pixels < 0).sum()
+    with pytest.raises(UsageError, match="permanent_water"):
+        result.special("permanent_water")
+
+
+def test_a_file_gives_what_its_pixels_give(tmp_path: Path) -> None:
+    pixels = floods(height=900, width=500)
+    grid = grid_of(pixels)
+    tiled: Mapping[str, Any] = {"tiled": True, "blockxsize": 256, "blockysize": 256}
+    path = write(tmp_path / "flood.tif", pixels, grid, **tiled)
+    results = zonal(path, [5, 8], rules=RULES)
+    for resolution, result in results.items():
+        assert equal(result, measured(pixels, resolution))
+        assert result.measures.bands == ("1in0", "1in1", "1in2")
+    window = Window(range(300, 700), range(90, 400))
+    (part,) = zonal(path, [8], rules=RULES, window=window).values()
+    assert equal(part, measured(pixels, 8, window=window))
+
+
+def test_a_raster_too_wide_for_one_piece_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = floods(height=200, width=300)
+    path = write(tmp_path / "flood.tif", pixels, grid_of(pixels))
+    monkeypatch.setattr("thalweg.hexagons.zonal._MOST_SLOTS_A_PIECE", 400)
+    (result,) = zonal(path, [9], rules=RULES).values()
+    assert same_answers(result, measured(pixels, 9))
+
+
+def test_bad_files_are_named(tmp_path: Path) -> None:
+    pixels = floods()
+    path = write(tmp_path / "flood.tif", pixels, grid_of(pixels), compress="deflate")
+    with pytest.raises(WrongDtype, match="int16, not float32"):
+        zonal(path, [7], rules=PixelRules("float32", "m", NODATA, 0, 100))
+    data = bytearray(Path(path).read_bytes())
+    data[-4000:] = bytes(4000)
+    Path(path).write_bytes(data)
+    with pytest.raises(UnreadableRaster):
+        zonal(path, [7], rules=RULES, where="flood.tif")
+
+
+def test_what_was_not_measured_is_refused() -> None:
+    result = measured(floods())
+    with pytest.raises(UsageError, match=r"0\.3 m was not measured"):
+        result.above(0.3)
+    with pytest.raises(UsageError, match="histogram"):
+        result.percentile(50)
+    with pytest.raises(UsageError, match="do not merge"):
+        result.merge(measured(floods(), rule=Rule.AREA))
+    with pytest.raises(UsageError, match="do not merge"):
+        result.merge(measured(floods(), 7))
+    with pytest.raises(UsageError, match="ascending"):
+        Measures(("1in5",), RULES, depths_m=(1.0, 0.5))
+
+
+def test_measures_go_through_json() -> None:
+    measures = Measures(("1in5", "1in100"), RULES, Rule.AREA, (0.5,), histogram=True)
+    assert Measures.from_json(measures.to_json()) == measures
+
+
+def test_coarse_cells_are_not_sums_of_their_children() -> None:
+    """Each resolution is indexed by itself: a pixel's cell need not be its fine cell's parent."""
+    pixels = floods(height=300, width=300)
+    coarse, fine = measured(pixels, 7), measured(pixels, 9)
+    rolled: dict[int, int] = {}
+    for cell, count in zip(fine.cells.tolist(), fine.pixels.tolist(), strict=True):
+        parent = h3.cell_to_parent(cell, 7)
+        rolled[parent] = rolled.get(parent, 0) + count
+    direct = dict(zip(coarse.cells.tolist(), coarse.pixels.tolist(), strict=True))
+    assert rolled != direct
+    wanted = brute_force(pixels[:1], grid_of(pixels), 7)
+    assert direct == {cell: own.shape[1] for cell, (own,) in wanted.items()}
