@@ -169,18 +169,23 @@ def plot_hexagons(
 
 
 def _tables(workspace: Path) -> Sequence[Path]:
-    from thalweg.errors import SettingsError
-    from thalweg.hexagons.tables import find_tables
+    """The current tables, as the ledger knows them: older ones stay in their folder."""
+    from thalweg.errors import NoTables, SettingsError
     from thalweg.pipelines.workspace import Workspace
 
-    silver = Workspace.open(workspace)[0].zone("silver")
-    if silver.folder is None:
-        raise SettingsError(
-            "hexagon tables are read from a folder so far",
-            hint="copy them here, and set THALWEG_ZONES__SILVER to that folder",
-            where=silver.url,
-        )
-    return find_tables(silver.folder)
+    place, _ = Workspace.open(workspace)
+    with place.catalog() as catalog:
+        refs = [one.ref for one in catalog.artifacts() if one.operator == "hexagons"]
+    if not refs:
+        raise NoTables(hint="run a pipeline that has a step `hexagons`", where=str(workspace))
+    for zone in {ref.zone for ref in refs}:
+        if place.zone(zone).folder is None:
+            raise SettingsError(
+                "hexagon tables are read from a folder so far",
+                hint=f"copy them here, and set THALWEG_ZONES__{zone.upper()} to that folder",
+                where=place.zone_urls[zone],
+            )
+    return [Path(place.zone(zone).href(key)) for zone, key in refs]
 
 
 def _outlines(path: Path | None, column: str) -> Outlines:
