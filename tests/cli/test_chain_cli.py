@@ -110,6 +110,7 @@ def test_the_same_again_has_nothing_to_do(made: tuple[Place, Said]) -> None:
     assert "inventory  32 done before" in said.err.splitlines()
 
 
+@pytest.mark.slow
 def test_a_dry_run_makes_nothing(delivered: Place, tmp_path: Path) -> None:
     place = delivered.copy(tmp_path / "place")
     said = place.type("run", "fathom", "--source", "delivery", *CHOICE, "--dry-run")
@@ -175,6 +176,7 @@ def test_force_makes_all_again(made: tuple[Place, Said], tmp_path: Path) -> None
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.slow
 def test_the_matrix_says_by_its_exit_code_whether_all_is_there(made: tuple[Place, Said]) -> None:
     place = made[0]
     assert "all" in rows(place.type("matrix", "fathom", *CHOICE).out)
@@ -186,6 +188,7 @@ def test_the_matrix_says_by_its_exit_code_whether_all_is_there(made: tuple[Place
     assert said.err.startswith("UsageError: nothing of pipeline 'aqueduct' is inventoried in ")
 
 
+@pytest.mark.slow
 def test_runs_are_listed_and_shown(made: tuple[Place, Said]) -> None:
     place = made[0]
     listed = json.loads(place.type("runs", "list", "--json").out)
@@ -222,6 +225,7 @@ def test_the_catalogue_is_validated_and_exported(made: tuple[Place, Said], tmp_p
     assert Path(said.out.splitlines()[0]).is_file()
 
 
+@pytest.mark.slow
 def test_pipelines_are_listed_shown_validated_and_described(
     delivered: Place, tmp_path: Path
 ) -> None:
@@ -300,6 +304,7 @@ def test_what_only_reads_makes_no_workspace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_wrong_calls_end_with_2_and_wrong_sources_with_1(delivered: Place, tmp_path: Path) -> None:
     place = delivered.copy(tmp_path / "place")
     for words in (

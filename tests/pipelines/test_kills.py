@@ -34,10 +34,12 @@ class Runner:
         assert {run.state for run in runs(self.workspace)} == {"succeeded"}
 
 
-def start(workspace: Path, delivery: Path) -> Command:
-    chosen = ("year=2020,2050", "peril=fluvial", "defence=defended", f"tiles={','.join(TILES)}")
+def start(
+    workspace: Path, delivery: Path, pipeline: object = "fathom", years: str = "2020,2050"
+) -> Command:
+    chosen = (f"year={years}", "peril=fluvial", "defence=defended", f"tiles={','.join(TILES)}")
     choice = [word for one in chosen for word in ("--set", one)]
-    return Command("run", "fathom", "--source", delivery, "-w", workspace, *choice)
+    return Command("run", pipeline, "--source", delivery, "-w", workspace, *choice)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,7 @@ def test_a_worker_that_is_killed_costs_nothing(runner: Runner) -> None:
     runner.assert_as_undisturbed()
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_answered_and_the_same_command_goes_on(runner: Runner) -> None:
     command = runner.start()
     while not (runner.workspace / "silver" / "fathom").is_dir():
@@ -155,10 +158,7 @@ def test_two_pipelines_in_one_workspace_at_once_do_not_disturb_each_other(
     definition.write_text(
         whole.replace("name: fathom\n", "name: other\n").replace(": fathom-", ": other-")
     )
-    other = Command(
-        *("run", definition, "--source", runner.delivery, "-w", runner.workspace),
-        *("--set", "year=2020", "--set", "defence=defended", "--set", f"tiles={','.join(TILES)}"),
-    )
+    other = start(runner.workspace, runner.delivery, definition, years="2020")
     fathom = runner.start()
     for code, _, err in (other.result(), fathom.result()):
         assert code == 0, err
