@@ -268,6 +268,10 @@ class UnknownFormat(UsageError):
     """Files of that kind are not written."""
 
 
+class PackageMissing(UsageError):
+    """What was asked for needs a package that is not installed."""
+
+
 class PlottingMissing(UsageError):
     """Drawing maps needs matplotlib, which is not installed."""
 

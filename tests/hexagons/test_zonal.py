@@ -11,7 +11,17 @@ import h3.api.numpy_int as h3
 import numpy as np
 import numpy.typing as npt
 import pytest
-import rasterio
+from hexagon_floods import (
+    NODATA,
+    RULES,
+    SIZE,
+    WATER,
+    floods,
+    grid_of,
+    measured,
+    same_answers,
+    write,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,58 +30,10 @@ from thalweg.errors import UndeclaredValue, UnreadableRaster, UsageError, WrongD
 from thalweg.hexagons.index import Window
 from thalweg.hexagons.measures import Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
-from thalweg.hexagons.zonal import Pass, zonal
+from thalweg.hexagons.zonal import zonal
 from thalweg.raster.grid import Grid
 
-NODATA, WATER = -32768, -32767
-SIZE = 1 / 1200
-RULES = PixelRules("int16", "cm", NODATA, 0, 10_000, (SpecialValue(WATER, "permanent_water"),))
-
 type Numbers = npt.NDArray[Any]
-
-
-def grid_of(pixels: Numbers, west: float = 29.3, north: float = -1.2, size: float = SIZE) -> Grid:
-    return Grid("EPSG:4326", (size, 0, west, 0, -size, north), pixels.shape[2], pixels.shape[1])
-
-
-def floods(bands: int = 3, height: int = 60, width: int = 70, seed: int = 1) -> Numbers:
-    """Depths in centimetres, with both special values; every band another one."""
-    random = np.random.default_rng(seed)
-    pixels = np.zeros((bands, height, width), np.int16)
-    wet = random.random(pixels.shape) < 0.3
-    pixels[wet] = random.integers(1, 900, wet.sum())
-    pixels[:, : height // 4, : width // 3] = NODATA
-    pixels[random.random(pixels.shape) < 0.05] = WATER
-    pixels[random.random(pixels.shape) < 0.02] = NODATA
-    return pixels
-
-
-def measured(
-    pixels: Numbers,
-    resolution: int = 8,
-    *,
-    rules: PixelRules = RULES,
-    grid: Grid | None = None,
-    window: Window | None = None,
-    **measures: Any,
-) -> CellStatistics:
-    grid = grid or grid_of(pixels)
-    window = window or Window.of(grid)
-    names = tuple(f"1in{index}" for index in range(len(pixels)))
-    one = Pass(grid, window, [resolution], Measures(names, rules, **measures))
-    rows, cols = window.rows, window.cols
-    one.add(rows, pixels[:, rows.start : rows.stop, cols.start : cols.stop])
-    return one.statistics()[resolution]
-
-
-def write(path: Path, pixels: Numbers, grid: Grid, nodata: float = NODATA, **options: Any) -> str:
-    with rasterio.open(
-        path, "w", driver="GTiff", count=len(pixels), height=grid.height, width=grid.width,
-        dtype=pixels.dtype, crs=grid.crs, transform=grid.affine, nodata=nodata, **options,
-    ) as dataset:  # fmt: skip
-        dataset.write(pixels)
-        dataset.descriptions = tuple(f"1in{index}" for index in range(len(pixels)))
-    return str(path)
 
 
 def brute_force(pixels: Numbers, grid: Grid, resolution: int) -> dict[int, list[Numbers]]:
@@ -104,14 +66,6 @@ def equal(one: CellStatistics, other: CellStatistics) -> bool:
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def same_answers(one: CellStatistics, other: CellStatistics) -> bool:
-    """All that can be asked: voids may be counted by band in one and by cell in the other."""
-    names = ["valid", "nodata", "wet", "total", "mean", "std", "minimum", "maximum", "wet_area_km2"]
-    return np.array_equal(one.cells, other.cells) and all(
-        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in names
-    )
-
-
 @pytest.mark.parametrize("resolution", [5, 7, 8, 9])
 def test_every_statistic_is_what_numpy_and_the_library_make_of_it(resolution: int) -> None:
     pixels = floods()
@@ -119,31 +73,38 @@ def test_every_statistic_is_what_numpy_and_the_library_make_of_it(resolution: in
     result = measured(pixels, resolution, histogram=True)
     wanted = brute_force(pixels, grid, resolution)
     assert result.cells.tolist() == sorted(wanted)
+    depths = (0.15, 0.5, 1.0, 1.5, 2.0)
+    percents = (10, 50, 90, 99)
+    above = {depth: result.above(depth) for depth in depths}
+    shares = {depth: result.share_above(depth) for depth in depths}
+    percentiles = {q: result.percentile(q) for q in percents}
+    names = ("valid", "nodata", "wet", "total", "mean", "std", "minimum", "maximum", "wet_share")
+    has = {name: getattr(result, name) for name in names}
+    water = result.special("permanent_water")
     for row, cell in enumerate(result.cells.tolist()):
         (own,) = wanted[cell]
         assert result.pixels[row] == own.shape[1]
         for band in range(3):
             values = own[band][own[band] >= 0].astype(np.int64)
             at = (row, band)
-            assert result.valid[at] == values.size
-            assert result.nodata[at] == (own[band] == NODATA).sum()
-            assert result.special("permanent_water")[at] == (own[band] == WATER).sum()
-            assert result.wet[at] == (values > 0).sum()
-            assert result.total[at] == values.sum()
-            for depth in (0.15, 0.5, 1.0, 1.5, 2.0):
-                assert result.above(depth)[at] == (values > depth * 100).sum()
+            assert has["valid"][at] == values.size
+            assert has["nodata"][at] == (own[band] == NODATA).sum()
+            assert water[at] == (own[band] == WATER).sum()
+            assert has["wet"][at] == (values > 0).sum()
+            assert has["total"][at] == values.sum()
+            for depth in depths:
+                assert above[depth][at] == (values > depth * 100).sum()
             if not values.size:
-                assert np.isnan(result.mean[at])
-                assert np.isnan(result.maximum[at])
+                assert np.isnan([has["mean"][at], has["maximum"][at], shares[0.5][at]]).all()
                 continue
-            assert result.mean[at] == pytest.approx(values.mean(), rel=1e-12)
-            assert result.std[at] == pytest.approx(values.std(), rel=1e-6, abs=1e-6)
-            assert (result.minimum[at], result.maximum[at]) == (values.min(), values.max())
-            assert result.share_above(0.5)[at] == pytest.approx((values > 50).mean())
-            assert result.wet_share[at] == pytest.approx((values > 0).mean())
-            for q in (10, 50, 90, 99):
+            assert has["mean"][at] == pytest.approx(values.mean(), rel=1e-12)
+            assert has["std"][at] == pytest.approx(values.std(), rel=1e-6, abs=1e-6)
+            assert (has["minimum"][at], has["maximum"][at]) == (values.min(), values.max())
+            assert shares[0.5][at] == pytest.approx((values > 50).mean())
+            assert has["wet_share"][at] == pytest.approx((values > 0).mean())
+            for q in percents:
                 rank = np.sort(values)[max(0, math.ceil(q / 100 * values.size) - 1)]
-                assert result.percentile(q)[at] == pytest.approx(rank, rel=1 / 64, abs=0.5)
+                assert percentiles[q][at] == pytest.approx(rank, rel=1 / 64, abs=0.5)
 
 
 @pytest.mark.parametrize("rule", list(Rule))
@@ -338,7 +299,7 @@ def test_a_raster_too_wide_for_one_piece_is_cut(
 ) -> None:
     pixels = floods(height=200, width=300)
     path = write(tmp_path / "flood.tif", pixels, grid_of(pixels))
-    monkeypatch.setattr("thalweg.hexagons.zonal._MOST_SLOTS_A_PIECE", 400)
+    monkeypatch.setattr("thalweg.hexagons.zonal._MOST_SLOTS_A_PIECE", 3000)
     (result,) = zonal(path, [9], rules=RULES).values()
     assert same_answers(result, measured(pixels, 9))
 

@@ -124,7 +124,7 @@ def list_pixels(
 
 
 @numba.njit(nogil=True, cache=True)
-def _row_of(cell: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, highest: Any) -> int:
+def _row_of(cell: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, highest: Any) -> Any:
     """The row that a cell's sums stand in; a new one for a cell not met before."""
     row = row_of_cell[cell]
     if row < 0:

@@ -34,9 +34,12 @@ _CLASS_III_TURN = math.asin(math.sqrt(3 / 28))
 
 
 def unit_vectors(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., 3) from latitudes and longitudes in radians, on the sphere."""
+    """(..., 3) from latitudes and longitudes in radians, on the sphere, after broadcasting."""
     cosine = np.cos(lat)
-    return np.stack([cosine * np.cos(lon), cosine * np.sin(lon), np.sin(lat)], axis=-1)
+    east, north = cosine * np.cos(lon), cosine * np.sin(lon)
+    vectors = np.empty((*east.shape, 3))
+    vectors[..., 0], vectors[..., 1], vectors[..., 2] = east, north, np.sin(lat)
+    return vectors
 
 
 def spacings(resolution: int) -> float:

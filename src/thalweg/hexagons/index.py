@@ -25,7 +25,6 @@ from thalweg.hexagons.positions import (
     Positions,
     Slots,
     positions_of,
-    unit_vectors_at,
 )
 from thalweg.raster.grid import Grid
 
@@ -277,18 +276,17 @@ class CellIndex:
         """(slots of each cut pixel, and all of them: slots, weights, examples)."""
         row, col = np.divmod(pixels, len(cols))
         step = self._within(np.arange(self.per_side))
-        places = unit_vectors_at(
-            self._positions,
-            *np.broadcast_arrays(
-                (rows.start + row)[:, None, None] + step[:, None],
-                (cols.start + col)[:, None, None] + step,
-            ),
+        places = self._positions.unit_vectors(
+            (rows.start + row)[:, None, None] + step[:, None],
+            (cols.start + col)[:, None, None] + step,
         ).reshape(len(pixels), self.samples_per_pixel, 3)
         shape = places.shape[:2]
         slots, weights = np.empty(shape, np.int32), np.empty(shape, np.uint8)
         examples = np.empty(shape, np.uint8)
         locator = self._locator
-        counts = split_pixels(places, locator.bases, locator.boxes, slots, weights, examples)
+        counts = split_pixels(
+            places, self.per_side, locator.bases, locator.boxes, slots, weights, examples
+        )
         whole = counts == 1
         flat[pixels[whole]] = slots[whole, 0]
         taken = (np.arange(shape[1]) < counts[:, None]) & ~whole[:, None]
@@ -351,7 +349,7 @@ def _lattice(positions: Positions, window: Window) -> Floats:
         np.linspace(side.start, side.stop, len(side) // STRETCH + 2)
         for side in (window.rows, window.cols)
     )
-    return unit_vectors_at(positions, *np.meshgrid(rows, cols, indexing="ij"))
+    return positions.unit_vectors(rows[:, None], cols)
 
 
 def _spacing(places: Floats) -> float:
@@ -369,7 +367,7 @@ def _pixel_reach(positions: Positions, window: Window) -> float:
     )
     corners = np.stack(
         [
-            unit_vectors_at(positions, *np.meshgrid(rows + down, cols + right, indexing="ij"))
+            positions.unit_vectors((rows + down)[:, None], cols + right)
             for down, right in ((0, 0), (1, 1), (0, 1), (1, 0))
         ]
     )

@@ -23,9 +23,9 @@ _WHOLE = 6755399441055744.0
 # H3 takes the angle from a face's centre by an arc cosine, which loses digits near the centre.
 _ROUNDING = 4e-15
 _ROUNDING_AT_CENTRE = 1e-15
-# Hexagon spacings to the radian are at most 1.6 times those at a face's centre, and the measure
-# `closeness` changes by at most 2 a spacing.
-_STRETCHING = 3.2
+# The measure `closeness` changes by at most 2 a hexagon's spacing, of which there are 1 / cosine**2
+# times as many to the radian as at a face's centre.
+_CLOSENESS_A_SPACING = 2.05
 # An axial coordinate changes by at most 2 / sqrt(3) a spacing.
 _SHEARED = 1.9
 # A piece of a row changes its closeness by half as much at most.
@@ -36,10 +36,14 @@ _COSINE_OF_INRADIUS = 0.9343
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _limit(from_centre: float, scale: float, reach: float) -> float:
-    """The closeness beyond which a place is uncertain."""
+def _limit(cosine: float, span: float, scale: float, reach: float) -> float:
+    """The closeness beyond which a place is uncertain.
+
+    `cosine` is that of the angle between a face's centre and a place at most `span` away.
+    """
+    from_centre = math.sqrt(max(0.0, 1.0 - cosine * cosine)) - span
     doubt = reach + _ROUNDING + _ROUNDING_AT_CENTRE / max(from_centre, 1e-9)
-    return 1.0 - _STRETCHING * scale * doubt
+    return 1.0 - _CLOSENESS_A_SPACING * scale * doubt / (cosine - span) ** 2
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -106,7 +110,7 @@ def _boxed(x: float, y: float, z: float, basis: Any, box: Any, around: float) ->
     row = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine - box[0]
     column = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) / cosine - box[1]
     margin = _SHEARED * around + 1.0
-    return min(row, column, box[2] - 1 - row, box[3] - 1 - column) >= margin
+    return bool(min(row, column, box[2] - 1 - row, box[3] - 1 - column) >= margin)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -118,7 +122,7 @@ def _slot_on(
     q = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine
     r = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) / cosine
     s = -q - r
-    near_q, near_r, near_s = round(q), round(r), round(s)
+    near_q, near_r, near_s = (q + _WHOLE) - _WHOLE, (r + _WHOLE) - _WHOLE, (s + _WHOLE) - _WHOLE
     off_q, off_r, off_s = abs(near_q - q), abs(near_r - r), abs(near_s - s)
     if off_q > off_r and off_q > off_s:
         near_q = -near_r - near_s
@@ -130,8 +134,7 @@ def _slot_on(
     row, column = int(near_q) - box[0], int(near_r) - box[1]
     if row < 0 or row >= box[2] or column < 0 or column >= box[3]:
         return FLAGGED, -1.0
-    from_centre = math.sqrt(max(0.0, 1.0 - cosine * cosine))
-    within = _limit(from_centre, scale, reach) - closeness
+    within = _limit(cosine, 0.0, scale, reach) - closeness
     return box[4] + row * box[3] + column, within
 
 
@@ -149,7 +152,7 @@ def _fill_then_along(
     out: Any,
 ) -> None:
     """As `_along`, but pieces that surely lie in one hexagon are filled at once."""
-    piece = int(_TOWARDS_EDGE / (_STRETCHING * scale * step))
+    piece = int(_TOWARDS_EDGE / (_CLOSENESS_A_SPACING * scale * step))
     if piece < _SHORTEST_PIECE:
         _along(cos_lat, sin_lat, cos_lon, sin_lon, basis, box, limit, out)
         return
@@ -224,7 +227,7 @@ def slots_of_grid(
                     bases[face],
                     boxes[face],
                     scale,
-                    _limit(from_centre - span, scale, reach),
+                    _limit(best, span, scale, reach),
                     out[row, start:stop],
                 )
                 continue
@@ -250,7 +253,7 @@ def slots_of_places(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def split_pixels(
-    places: Any, bases: Any, boxes: Any, slots: Any, weights: Any, examples: Any
+    places: Any, per_side: int, bases: Any, boxes: Any, slots: Any, weights: Any, examples: Any
 ) -> Any:
     """Sort the samples of each pixel by slot.
 
@@ -262,6 +265,18 @@ def split_pixels(
     parts = np.zeros(pixels, np.int32)
     face = 0
     for pixel in range(pixels):
+        place = places[pixel, 0]
+        first, face = _nearest_slot(place[0], place[1], place[2], face, bases, boxes)
+        whole = True
+        for corner in (per_side - 1, samples - per_side, samples - 1):
+            place = places[pixel, corner]
+            slot, face = _nearest_slot(place[0], place[1], place[2], face, bases, boxes)
+            whole = whole and slot == first
+        if whole:
+            # Hexagons are convex: what lies between the corners is in the same one.
+            slots[pixel, 0], weights[pixel, 0], examples[pixel, 0] = first, samples, 0
+            parts[pixel] = 1
+            continue
         for sample in range(samples):
             place = places[pixel, sample]
             slot, face = _nearest_slot(place[0], place[1], place[2], face, bases, boxes)

@@ -29,7 +29,7 @@ class Rule(StrEnum):
     """How pixels are given to cells.
 
     `centre` gives each pixel to the cell that its centre lies in. `area` shares a pixel that is cut
-    by an edge out between cells, by 4 x 4 samples.
+    by an edge out between cells, by 6 x 6 samples.
     """
 
     CENTRE = "centre"
@@ -37,7 +37,7 @@ class Rule(StrEnum):
 
     @property
     def per_side(self) -> int:
-        return 1 if self is Rule.CENTRE else 4
+        return 1 if self is Rule.CENTRE else 6
 
 
 @dataclass(frozen=True)

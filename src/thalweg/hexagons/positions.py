@@ -40,6 +40,9 @@ class Positions(Protocol):
     def degrees(self, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
         """(longitude, latitude) of each (row, column)."""
 
+    def unit_vectors(self, rows: Floats, cols: Floats) -> Floats:
+        """(..., 3) for each (row, column), after broadcasting."""
+
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         """Fill `out` (rows, columns) with the slots of pixel centres, FLAGGED where uncertain."""
 
@@ -65,6 +68,10 @@ class LonLatPositions:
     def degrees(self, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
         a, _, c, _, e, f = self._grid.transform
         return c + a * cols, f + e * rows
+
+    def unit_vectors(self, rows: Floats, cols: Floats) -> Floats:
+        lon, lat = self.degrees(rows, cols)
+        return unit_vectors(np.radians(lat), np.radians(lon))
 
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         lon, lat = self.degrees(_centres(rows), _centres(cols))
@@ -108,6 +115,11 @@ class ProjectedPositions:
             raise WrongGrid(f"parts of it have no longitude and latitude in {self._grid.crs}")
         return degrees
 
+    def unit_vectors(self, rows: Floats, cols: Floats) -> Floats:
+        rows, cols = np.broadcast_arrays(rows, cols)
+        lon, lat = self.degrees(rows.ravel(), cols.ravel())
+        return unit_vectors(np.radians(lat), np.radians(lon)).reshape(*rows.shape, 3)
+
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         at_once = max(1, _REPROJECTED_AT_ONCE // len(cols))
         for first in range(0, len(rows), at_once):
@@ -130,15 +142,10 @@ class ProjectedPositions:
         return _whole_mm2(np.full(len(rows), km2), samples)
 
 
-def unit_vectors_at(positions: Positions, rows: Floats, cols: Floats) -> Floats:
-    """The unit vectors (..., 3) of (row, column), arrays of one shape."""
-    lon, lat = positions.degrees(rows.ravel(), cols.ravel())
-    return unit_vectors(np.radians(lat), np.radians(lon)).reshape(*rows.shape, 3)
-
-
 def _centres(pixels: range) -> Floats:
-    return np.arange(pixels.start, pixels.stop) + 0.5
+    return np.arange(pixels.start, pixels.stop, dtype=np.float64) + 0.5
 
 
 def _whole_mm2(km2: Floats, samples: int) -> NDArray[np.int64]:
-    return np.rint(km2 * (_SQUARE_MILLIMETRES_PER_KM2 / samples)).astype(np.int64)
+    mm2 = np.rint(km2 * (_SQUARE_MILLIMETRES_PER_KM2 / samples))
+    return mm2.astype(np.int64)

@@ -38,7 +38,7 @@ class CellStatistics:
     """The statistics of some bands in the cells of one resolution.
 
     `cells` uint64 [n] are sorted. All that is asked of it by band is an array [n, bands] in the
-    order of `cells` and `measures.bands`: counts in pixels (int64; float64, in sixteenths, for the
+    order of `cells` and `measures.bands`: counts in pixels (int64; float64, in 36ths, for the
     rule `area`), sums and extremes in the pixels' unit, areas in km2, NaN where there is no valid
     pixel. Means and shares are of the valid pixels: nodata and special values are in none.
 
