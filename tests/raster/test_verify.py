@@ -11,6 +11,7 @@ import tifffile
 from raster_files import NODATA, RULES, SIZE, depths, make_tile, source, write
 
 from thalweg.errors import VerificationFailed
+from thalweg.raster.copies import copied_windows
 from thalweg.raster.grid import Grid
 from thalweg.raster.layout import Layout
 from thalweg.raster.made import Made
@@ -181,3 +182,52 @@ def test_pixels_where_no_tile_lies_are_found(tmp_path: Path) -> None:
     stack([filled], path, rules=RULES)
     with pytest.raises(VerificationFailed, match="band 1 holds pixels where no tile lies"):
         verify(path, made)
+
+
+@pytest.fixture
+def spliced(tmp_path: Path) -> tuple[Path, Made, list[Path]]:
+    tiles = [
+        make_tile(tmp_path, str(col), [depths(400, 400, seed) for seed in (col, col + 1)], col=col)
+        for col in (0, 400, 800)
+    ]
+    path = tmp_path / "mosaic.tif"
+    made = mosaic(tiles, path, rules=RULES.made(), method="splice")
+    return path, made, [Path(tile.path) for tile in tiles]
+
+
+def test_copied_blocks_pass_by_their_bytes(spliced: tuple[Path, Made, list[Path]]) -> None:
+    path, made, tiles = spliced
+    verify(path, made, tiles=tiles)
+    assert copied_windows(path, made.windows, tuple(tiles)) == {0, 1, 2}
+
+
+def test_blocks_of_another_tile_are_no_copies_and_are_found_by_decoding(
+    spliced: tuple[Path, Made, list[Path]],
+) -> None:
+    path, made, tiles = spliced
+    assert copied_windows(path, made.windows, tuple(reversed(tiles))) == {1}
+    checksums = [window.checksums for window in made.windows]
+    swapped = replace(
+        made,
+        windows=tuple(
+            replace(window, checksums=wrong)
+            for window, wrong in zip(made.windows, reversed(checksums), strict=True)
+        ),
+    )
+    with pytest.raises(VerificationFailed, match="not those that were written"):
+        verify(path, swapped, tiles=tuple(reversed(tiles)))
+
+
+def test_a_damaged_block_is_no_copy(spliced: tuple[Path, Made, list[Path]]) -> None:
+    path, made, tiles = spliced
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages.first
+        sizes = page.databytecounts
+        largest = sizes.index(max(sizes))
+        offset = page.dataoffsets[largest]
+    whole = bytearray(path.read_bytes())
+    whole[offset : offset + 4] = bytes(4)
+    path.write_bytes(whole)
+    assert len(copied_windows(path, made.windows, tuple(tiles))) == 2
+    with pytest.raises(VerificationFailed):
+        verify(path, made, tiles=tiles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,9 +32,11 @@ def make_raster(
     workspace: Workspace,
     version: int,
     write: Callable[[Path], Made],
+    tiles: Sequence[Path] | None = None,
 ) -> Document:
     """Makes the raster of a task by `write`, and records it; safe to repeat.
 
+    `tiles` are what `verify` takes by that name.
     Nothing is published that does not verify. An object that is there already, because an earlier
     try published it, is held against what was just made and taken over.
     """
@@ -43,7 +45,7 @@ def make_raster(
     with zone.staging() as area:
         written = area / "written.tif"
         made = write(written)
-        verify(written, made)
+        verify(written, made, tiles=tiles)
         published = Published(sha256_of(written), written.stat().st_size)
         try:
             zone.publish(written, output["key"])

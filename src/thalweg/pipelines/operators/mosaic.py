@@ -97,8 +97,20 @@ class Mosaic:
         from thalweg.pipelines.making import make_raster
 
         return make_raster(
-            payload, workspace, self.version, lambda path: _write(payload, workspace, path)
+            payload,
+            workspace,
+            self.version,
+            lambda path: _write(payload, workspace, path),
+            tiles=_local_tiles(payload, workspace),
         )
+
+
+def _local_tiles(payload: Document, workspace: Workspace) -> list[Path] | None:
+    """The files of the tiles, or None where they are not on this machine."""
+    folders = {zone: workspace.zone(zone).folder for zone, _, _ in payload["inputs"]}
+    if None in folders.values():
+        return None
+    return [Path(workspace.zone(zone).href(key)) for zone, key, _ in payload["inputs"]]
 
 
 def _write(payload: Document, workspace: Workspace, path: Path) -> Made:
