@@ -67,7 +67,7 @@ class Progress:
     @property
     def interval(self) -> float:
         """Seconds between two looks at the run: each costs the machine a little."""
-        return 0.25 if self._animated else 0.5
+        return 0.5 if self._animated else 2.0
 
     @property
     def _animated(self) -> bool:

@@ -39,7 +39,10 @@ class Engine(Runs, Protocol):
         on_progress: Callable[[RunStatus], None] | None = None,
         interval: float = 0.2,
     ) -> RunStatus:
-        """The run's last status, once it ended; `on_progress` is called every `interval` s."""
+        """The run's last status, once it ended.
+
+        `on_progress` is called often at first, then every `interval` seconds.
+        """
 
     def workers(self) -> list[int]:
         """The process ids of the living workers."""
