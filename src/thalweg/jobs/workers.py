@@ -22,6 +22,8 @@ RECYCLE_ABOVE = 2**30
 LAST_WORDS = 600
 THREADED = ("GDAL_NUM", "NUMBA_NUM", "OMP_NUM", "OPENBLAS_NUM", "MKL_NUM")
 ONE_THREAD = {f"{library}_THREADS": "1" for library in THREADED}
+# glibc would give each large array back to the system and fault it in anew: a worker makes many.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 
 
 class Worker:
@@ -37,7 +39,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            env={**os.environ, **ONE_THREAD},
+            env={**os.environ, **ONE_THREAD, **KEEP_MEMORY},
         )
         other.close()
         self._started = False
