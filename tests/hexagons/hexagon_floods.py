@@ -10,7 +10,7 @@ import numpy.typing as npt
 import rasterio
 
 from thalweg.domain.pixels import PixelRules, SpecialValue
-from thalweg.hexagons.index import Window
+from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.measures import Measures
 from thalweg.hexagons.statistics import CellStatistics
 from thalweg.hexagons.zonal import Pass

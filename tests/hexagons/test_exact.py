@@ -25,7 +25,7 @@ def test_parts_of_pixels_count_by_their_share(tmp_path: Path) -> None:
     assert np.isnan(found["mean"][1, 0])
 
 
-@pytest.mark.parametrize(("resolution", "median", "p95"), [(6, 0.001, 0.01), (7, 0.001, 0.01)])
+@pytest.mark.parametrize(("resolution", "median", "p95"), [(6, 0.0005, 0.003), (7, 0.0005, 0.006)])
 def test_the_rule_area_agrees_with_exact_shares(
     tmp_path: Path, resolution: int, median: float, p95: float
 ) -> None:

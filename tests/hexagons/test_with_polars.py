@@ -5,7 +5,7 @@ from hexagon_floods import RULES, floods, grid_of, measured, same_answers
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import UsageError
-from thalweg.hexagons.index import Window
+from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.measures import Measures, Rule
 from thalweg.hexagons.with_polars import statistics_by_polars
 

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from thalweg.domain.pixels import PixelRules, SpecialValue
 from thalweg.errors import UndeclaredValue, UnreadableRaster, UsageError, WrongDtype
-from thalweg.hexagons.index import Window
+from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.measures import Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
 from thalweg.hexagons.zonal import zonal

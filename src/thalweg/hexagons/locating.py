@@ -253,23 +253,23 @@ def slots_of_places(
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def split_pixels(
-    places: Any, per_side: int, bases: Any, boxes: Any, slots: Any, weights: Any, examples: Any
+    corners: Any, places: Any, bases: Any, boxes: Any, slots: Any, weights: Any, examples: Any
 ) -> Any:
     """Sort the samples of each pixel by slot.
 
-    `places` (pixels, samples, 3) are unit vectors. `slots`, `weights` and `examples` (pixels,
-    samples) are filled from the left with each slot, its number of samples and one of them;
-    returned is how many slots each pixel has.
+    `places` (pixels, samples, 3) and `corners` (pixels, 4, 3) are unit vectors. `slots`, `weights`
+    and `examples` (pixels, samples) are filled from the left with each slot, its number of samples
+    and one of them; returned is how many slots each pixel has.
     """
     pixels, samples = slots.shape
     parts = np.zeros(pixels, np.int32)
     face = 0
     for pixel in range(pixels):
-        place = places[pixel, 0]
+        place = corners[pixel, 0]
         first, face = _nearest_slot(place[0], place[1], place[2], face, bases, boxes)
         whole = True
-        for corner in (per_side - 1, samples - per_side, samples - 1):
-            place = places[pixel, corner]
+        for corner in range(1, corners.shape[1]):
+            place = corners[pixel, corner]
             slot, face = _nearest_slot(place[0], place[1], place[2], face, bases, boxes)
             whole = whole and slot == first
         if whole:

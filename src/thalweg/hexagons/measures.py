@@ -29,15 +29,15 @@ class Rule(StrEnum):
     """How pixels are given to cells.
 
     `centre` gives each pixel to the cell that its centre lies in. `area` shares a pixel that is cut
-    by an edge out between cells, by 6 x 6 samples.
+    by an edge out between cells, by 16 samples.
     """
 
     CENTRE = "centre"
     AREA = "area"
 
     @property
-    def per_side(self) -> int:
-        return 1 if self is Rule.CENTRE else 6
+    def samples(self) -> int:
+        return 1 if self is Rule.CENTRE else 16
 
 
 @dataclass(frozen=True)

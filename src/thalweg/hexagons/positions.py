@@ -17,6 +17,7 @@ from thalweg.hexagons.sphere import AUTHALIC_RADIUS_KM
 from thalweg.raster.grid import Grid, same_crs
 
 type Floats = NDArray[np.float64]
+type Integers = NDArray[np.int64]
 type Slots = NDArray[np.int32]
 
 _LONLAT = "EPSG:4326"
@@ -42,6 +43,9 @@ class Positions(Protocol):
 
     def unit_vectors(self, rows: Floats, cols: Floats) -> Floats:
         """(..., 3) for each (row, column), after broadcasting."""
+
+    def samples(self, rows: Integers, cols: Integers, offsets: Floats) -> Floats:
+        """(pixels, samples, 3): unit vectors at `offsets` (samples, 2) from pixels' corners."""
 
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         """Fill `out` (rows, columns) with the slots of pixel centres, FLAGGED where uncertain."""
@@ -72,6 +76,13 @@ class LonLatPositions:
     def unit_vectors(self, rows: Floats, cols: Floats) -> Floats:
         lon, lat = self.degrees(rows, cols)
         return unit_vectors(np.radians(lat), np.radians(lon))
+
+    def samples(self, rows: Integers, cols: Integers, offsets: Floats) -> Floats:
+        width, height = (math.radians(size) for size in self._grid.pixel_size)
+        lon, lat = self.degrees(rows.astype(np.float64), cols.astype(np.float64))
+        cos_lat, sin_lat = _turned(np.radians(lat), -height * offsets[:, 0])
+        cos_lon, sin_lon = _turned(np.radians(lon), width * offsets[:, 1])
+        return np.stack([cos_lat * cos_lon, cos_lat * sin_lon, sin_lat], axis=-1)
 
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         lon, lat = self.degrees(_centres(rows), _centres(cols))
@@ -120,6 +131,9 @@ class ProjectedPositions:
         lon, lat = self.degrees(rows.ravel(), cols.ravel())
         return unit_vectors(np.radians(lat), np.radians(lon)).reshape(*rows.shape, 3)
 
+    def samples(self, rows: Integers, cols: Integers, offsets: Floats) -> Floats:
+        return self.unit_vectors(rows[:, None] + offsets[:, 0], cols[:, None] + offsets[:, 1])
+
     def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
         at_once = max(1, _REPROJECTED_AT_ONCE // len(cols))
         for first in range(0, len(rows), at_once):
@@ -140,6 +154,13 @@ class ProjectedPositions:
         width, height = self._grid.pixel_size
         km2 = width * height * self._metres**2 / 1e6
         return _whole_mm2(np.full(len(rows), km2), samples)
+
+
+def _turned(angles: Floats, turns: Floats) -> tuple[Floats, Floats]:
+    """(cosines, sines) [angles, turns] of the sums, by the theorem of addition."""
+    cosine, sine = np.cos(angles)[:, None], np.sin(angles)[:, None]
+    by_cosine, by_sine = np.cos(turns), np.sin(turns)
+    return cosine * by_cosine - sine * by_sine, sine * by_cosine + cosine * by_sine
 
 
 def _centres(pixels: range) -> Floats:

@@ -38,7 +38,7 @@ class CellStatistics:
     """The statistics of some bands in the cells of one resolution.
 
     `cells` uint64 [n] are sorted. All that is asked of it by band is an array [n, bands] in the
-    order of `cells` and `measures.bands`: counts in pixels (int64; float64, in 36ths, for the
+    order of `cells` and `measures.bands`: counts in pixels (int64; float64, in 16ths, for the
     rule `area`), sums and extremes in the pixels' unit, areas in km2, NaN where there is no valid
     pixel. Means and shares are of the valid pixels: nodata and special values are in none.
 
@@ -199,7 +199,7 @@ class CellStatistics:
         )
 
     def _in_pixels(self, samples: Numbers) -> Numbers:
-        per_pixel = self.measures.rule.per_side**2
+        per_pixel = self.measures.rule.samples
         return samples if per_pixel == 1 else samples / per_pixel
 
     def _dense(self, column: int) -> Integers:

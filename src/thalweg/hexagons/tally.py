@@ -17,7 +17,8 @@ from thalweg.hexagons.accumulating import (
     find_runs,
     list_pixels,
 )
-from thalweg.hexagons.index import CellIndex, Window
+from thalweg.hexagons.boxes import Window
+from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.measures import Measures
 from thalweg.hexagons.statistics import CellStatistics, check_room, extremes
 from thalweg.raster.codec import Pixels
@@ -162,7 +163,7 @@ class Tally:
             *self._runs,
             self._width,
             self._areas,
-            self.index.samples_per_pixel,
+            self.index.per_pixel,
             *self._split,
             self._row_of_cell,
             self._used,
@@ -181,7 +182,7 @@ class Tally:
         add_others(
             *others,
             *self._runs,
-            self.index.samples_per_pixel,
+            self.index.per_pixel,
             *self._split,
             self._row_of_cell,
             self._used,
@@ -198,7 +199,7 @@ class Tally:
             others.starts,
             others.stops,
             *self._runs,
-            self.index.samples_per_pixel,
+            self.index.per_pixel,
             *self._split,
             self._voids,
         )

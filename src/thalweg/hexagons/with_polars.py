@@ -22,7 +22,8 @@ from thalweg.hexagons.accumulating import (
     SQUARES,
     TOTAL,
 )
-from thalweg.hexagons.index import CellIndex, Window
+from thalweg.hexagons.boxes import Window
+from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.measures import Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, empty_sums
 from thalweg.raster.codec import Pixels

@@ -11,7 +11,8 @@ from rasterio.windows import Window as FileWindow
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import WrongDtype
-from thalweg.hexagons.index import CellIndex, Window, slot_count
+from thalweg.hexagons.boxes import Window, slot_count
+from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
 from thalweg.hexagons.tally import Lister, Others, Tally, common_nodata
@@ -122,13 +123,13 @@ class Pass:
 
 
 @lru_cache(maxsize=_INDICES_KEPT)
-def _kept_index(grid: Grid, resolution: int, rows: range, cols: range, per_side: int) -> CellIndex:
-    return CellIndex(grid, resolution, Window(rows, cols), per_side)
+def _kept_index(grid: Grid, resolution: int, rows: range, cols: range, per_pixel: int) -> CellIndex:
+    return CellIndex(grid, resolution, Window(rows, cols), per_pixel)
 
 
 def cell_index(grid: Grid, resolution: int, window: Window, rule: Rule) -> CellIndex:
     """The index of a window, kept for the next raster on the same grid."""
-    return _kept_index(grid, resolution, window.rows, window.cols, rule.per_side)
+    return _kept_index(grid, resolution, window.rows, window.cols, rule.samples)
 
 
 def _pieces(grid: Grid, resolution: int, window: Window) -> Iterator[Window]:
