@@ -51,7 +51,7 @@ class Place:
             env={**os.environ, **environment},
         )
         said = Said(done.returncode, done.stdout, done.stderr)
-        assert said.code == code, said
+        assert said.code == code, f"{said.out}\n{said.err}"
         for text in (said.out, said.err):
             assert not re.search(r"[^\S\n]$", text, re.MULTILINE), said
             assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text), said
