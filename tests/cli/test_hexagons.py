@@ -9,12 +9,15 @@ import pytest
 import shapely
 from typer.testing import CliRunner, Result
 
+from thalweg.catalog.ledger import Artifact
+from thalweg.catalog.sqlite import open_catalog
 from thalweg.cli.hexagons import app
 from thalweg.domain.coordinates import Coordinates
 from thalweg.errors import NoTables, UnknownLayer, UsageError
 from thalweg.hexagons.cells import cell_centres
 from thalweg.hexagons.layers import Series
 from thalweg.hexagons.tables import partition, series_table, write_table
+from thalweg.pipelines.workspace import CATALOG_FILE
 
 CELLS = np.sort(h3.grid_disk(h3.latlng_to_cell(-2, 30, 6), 5))
 LAYER = "flood_fluvial_2020_1in100"
@@ -32,10 +35,33 @@ def workspace(tmp_path: Path) -> Path:
     )
     depth = np.outer(np.arange(len(CELLS)), [1.0, 2.0])
     countries = ["RWA" if lon > 30 else "COD" for lon, _ in cell_centres(CELLS).tolist()]
-    path = tmp_path / "silver" / partition(series, 6) / f"{series.id}.parquet"
+    key = f"{partition(series, 6)}/{series.id}.parquet"
+    path = tmp_path / "silver" / key
     path.parent.mkdir(parents=True)
     write_table(series_table(series, CELLS, {"mean": depth}, countries=countries), path)
+    with open_catalog(tmp_path / CATALOG_FILE) as catalog:
+        catalog.record(_artifact(key, series))
     return tmp_path
+
+
+def _artifact(key: str, series: Series) -> Artifact:
+    return Artifact(
+        zone="silver",
+        key=key,
+        kind="hexagons",
+        pipeline="flood",
+        operator="hexagons",
+        operator_version=1,
+        fingerprint="f" * 64,
+        checksum="c" * 64,
+        size=1,
+        media_type="application/vnd.apache.parquet",
+        coordinates=series.coordinates.to_json(),
+        facts={},
+        run_id="test",
+        made_at="2026-01-01T00:00:00+00:00",
+        inputs=(),
+    )
 
 
 def call(workspace: Path, *arguments: object) -> Result:
@@ -95,4 +121,6 @@ def test_what_is_wrong_is_named(workspace: Path, tmp_path_factory: pytest.TempPa
     ):
         assert isinstance(call(workspace, *arguments).exception, error)
     empty = tmp_path_factory.mktemp("empty")
-    assert isinstance(call(empty, "list").exception, NoTables)
+    assert isinstance(call(empty, "list").exception, UsageError)
+    with open_catalog(empty / CATALOG_FILE):
+        assert isinstance(call(empty, "list").exception, NoTables)

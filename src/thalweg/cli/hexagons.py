@@ -173,7 +173,7 @@ def _tables(workspace: Path) -> Sequence[Path]:
     from thalweg.errors import NoTables, SettingsError
     from thalweg.pipelines.workspace import Workspace
 
-    place, _ = Workspace.open(workspace)
+    place = Workspace.existing(workspace)
     with place.catalog() as catalog:
         refs = [one.ref for one in catalog.artifacts() if one.operator == "hexagons"]
     if not refs:
