@@ -92,6 +92,7 @@ def kill_and_go_on(runner: Runner, kills: int) -> None:
     runner.assert_as_undisturbed()
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_goes_on_to_the_same_bytes(runner: Runner) -> None:
     kill_and_go_on(runner, kills=2)
 
