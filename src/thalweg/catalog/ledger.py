@@ -148,9 +148,17 @@ class Catalog(Protocol):
         """The sources of a pipeline, ordered by zone and key."""
 
     def artifacts(
-        self, pipeline: str | None = None, kind: str | None = None, current: bool | None = True
+        self,
+        pipeline: str | None = None,
+        kind: str | None = None,
+        current: bool | None = True,
+        *,
+        whole: bool = True,
     ) -> Iterator[Artifact]:
-        """The artifacts, ordered by zone and key; with `current=None` superseded ones as well."""
+        """The artifacts, ordered by zone and key; with `current=None` superseded ones as well.
+
+        Unless `whole`, their facts and inputs, which are long, are left empty.
+        """
 
     def find(self, zone: str, key: str) -> Artifact | None:
         """The artifact recorded under that key, current or not."""

@@ -152,14 +152,22 @@ class SqliteCatalog:
                 yield Source(**row._mapping)
 
     def artifacts(
-        self, pipeline: str | None = None, kind: str | None = None, current: bool | None = True
+        self,
+        pipeline: str | None = None,
+        kind: str | None = None,
+        current: bool | None = True,
+        *,
+        whole: bool = True,
     ) -> Iterator[Artifact]:
         asked = {"pipeline": pipeline, "kind": kind, "current": current}
         query = select(_artifacts).where(
             *[_artifacts.c[name] == value for name, value in asked.items() if value is not None]
         )
         with self._read() as connection:
-            yield from statements.read_artifacts(connection, query)
+            if whole:
+                yield from statements.read_artifacts(connection, query)
+            else:
+                yield from statements.read_artifacts_in_short(connection, query)
 
     def find(self, zone: str, key: str) -> Artifact | None:
         query = select(_artifacts).where(_artifacts.c.zone == zone, _artifacts.c.key == key)

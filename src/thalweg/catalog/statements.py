@@ -139,6 +139,14 @@ def read_artifacts(connection: Connection, query: Select[Any]) -> Iterator[Artif
             yield Artifact(**fields, inputs=tuple(made_from.get(row.id, ())))
 
 
+def read_artifacts_in_short(connection: Connection, query: Select[Any]) -> Iterator[Artifact]:
+    """The same artifacts without facts and inputs."""
+    short = [column for column in _artifacts.c if column.name not in {*_OWN, "facts"}]
+    ordered = query.with_only_columns(*short).order_by(_artifacts.c.zone, _artifacts.c.key)
+    for row in stream(connection, ordered):
+        yield Artifact(**row._mapping, facts={}, inputs=())
+
+
 def _inputs_of(connection: Connection, artifact_ids: list[int]) -> dict[int, list[Input]]:
     query = select(_inputs).where(_inputs.c.artifact_id.in_(artifact_ids))
     found: dict[int, list[Input]] = {}

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import takewhile
 
 from thalweg.errors import CollectionNotFound, UsageError
 from thalweg.jobs.engine import Runs
@@ -62,11 +63,15 @@ def rehearse(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> list[S
 def plan_stage(payload: Document, stage: str) -> Document:
     """The planner that a run names: `StagePlan` as JSON."""
     pipeline = Pipeline.model_validate(payload["pipeline"])
+    choice = Choice.from_json(payload["choice"])
+    steps = [*takewhile(lambda step: step.name != stage, pipeline.steps), pipeline.step(stage)]
     situation = gather(
         Workspace.from_json(payload["workspace"]),
         pipeline,
-        Choice.from_json(payload["choice"]),
-        live=isinstance(pipeline.step(stage), InventoryStep),
+        choice,
+        live=isinstance(steps[-1], InventoryStep),
+        # A limit is counted on the plans of all steps.
+        whole=choice.limit is not None or any(isinstance(step, CatalogStep) for step in steps),
     )
     plan = plan_steps(situation, OPERATORS, until=stage)[-1]
     tasks = [

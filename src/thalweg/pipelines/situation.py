@@ -23,10 +23,13 @@ def gather(
     *,
     live: bool,
     rehearsal: bool = False,
+    whole: bool = True,
 ) -> Situation:
     """The situation of a pipeline in a workspace.
 
     `live` lists the source zone as it is now; else the delivery is as it was last inventoried.
+    Unless `whole`, artifacts come without their facts, which only the planning of a `catalog`
+    needs: they are long.
     """
     prefix = source_prefix(pipeline, choice)
     zone = workspace.zone(pipeline.source.zone)
@@ -35,7 +38,7 @@ def gather(
             source.key: source
             for source in catalog.sources(pipeline.name, zone.name, f"{prefix}/" if prefix else "")
         }
-        artifacts = _present_artifacts(workspace, pipeline, catalog)
+        artifacts = _present_artifacts(workspace, pipeline, catalog, whole=whole)
         items = _items(pipeline, catalog)
     listing = list(zone.list(prefix)) if live else []
     files = _merged(listing, recorded) if live else [_as_recorded(s) for s in recorded.values()]
@@ -66,7 +69,7 @@ def gather(
 
 
 def _present_artifacts(
-    workspace: Workspace, pipeline: Pipeline, catalog: Catalog
+    workspace: Workspace, pipeline: Pipeline, catalog: Catalog, *, whole: bool
 ) -> dict[str, Artifact]:
     """The current artifacts by fingerprint, but for those whose object is gone or cut short."""
     zones = {getattr(step, "zone", "") for step in pipeline.steps} - {""}
@@ -77,7 +80,7 @@ def _present_artifacts(
     }
     return {
         artifact.fingerprint: artifact
-        for artifact in catalog.artifacts(pipeline.name)
+        for artifact in catalog.artifacts(pipeline.name, whole=whole)
         if (artifact.zone, artifact.key, artifact.size) in present
     }
 
