@@ -339,9 +339,13 @@ def test_help_is_quick_and_loads_nothing_heavy(tmp_path: Path) -> None:
     loaded = set(said.stderr.split())
     heavy = {"numpy", "rasterio", "pydantic", "sqlalchemy", "dbos", "obstore", "pystac", "yaml"}
     assert loaded & {*heavy, "numba", "pyarrow", "psutil", "alembic", "xxhash"} == set()
-    subprocess.run([*THALWEG, "--help"], check=True, capture_output=True)  # compiles what is new
+    # The least of some: a busy machine makes a processor's seconds longer, never shorter.
+    assert min(_seconds_of_help() for _ in range(5)) < 0.4
+
+
+def _seconds_of_help() -> float:
+    """Processor time of one call."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([*THALWEG, "--help"], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert spent < 0.4
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
