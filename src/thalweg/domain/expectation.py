@@ -70,6 +70,7 @@ class Expectation:
         """
         found = list(found)
         observed = self._observed(found, selection)
+        combinations = self._combinations(found)
         values = {
             name: tuple(sorted(selection[name])) if name in selection else default
             for name, default in self.values.items()
@@ -78,7 +79,7 @@ class Expectation:
         everything = (
             dimensions.coordinates({**place, **combination, **rest})
             for place in observed
-            for combination in self._combinations(found)
+            for combination in combinations
             for rest in rows
         )
         return frozenset(one for one in everything if one.within(selection))
