@@ -108,6 +108,12 @@ def test_each_pixel_has_the_librarys_cell_beyond_the_antimeridian(
         assert agrees(lonlat_grid(lon, lat, size), resolution)
 
 
+def test_regression_a_row_centred_on_a_pole_was_refused_for_a_rounding_error() -> None:
+    grid = lonlat_grid(-180, -82, 0.9281386919771908)
+    assert grid.bounds[1] + grid.pixel_size[1] / 2 < -90
+    assert agrees(grid, 0)
+
+
 @pytest.mark.parametrize("resolution", [0, 2, 4])
 def test_the_whole_world_at_once(resolution: int) -> None:
     assert agrees(Grid("EPSG:4326", (2, 0, -180, 0, -2, 90), 180, 90), resolution)

@@ -23,6 +23,7 @@ type Slots = NDArray[np.int32]
 _LONLAT = "EPSG:4326"
 _SQUARE_MILLIMETRES_PER_KM2 = 1e12
 _REPROJECTED_AT_ONCE = 1 << 18
+_ROUNDING = 1e-9  # of a pixel: what bounds computed from the corner and the size may be off
 
 
 class Locator:
@@ -64,7 +65,7 @@ class LonLatPositions:
 
     def __init__(self, grid: Grid) -> None:
         _, south, _, north = grid.bounds
-        half = grid.pixel_size[1] / 2
+        half = grid.pixel_size[1] * (0.5 + _ROUNDING)
         if south + half < -90 or north - half > 90:
             raise WrongGrid(f"its rows reach from latitude {south:g} to {north:g}")
         self._grid = grid
