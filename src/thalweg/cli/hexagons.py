@@ -169,23 +169,10 @@ def plot_hexagons(
 
 
 def _tables(workspace: Path) -> Sequence[Path]:
-    """The current tables, as the ledger knows them: older ones stay in their folder."""
-    from thalweg.errors import NoTables, SettingsError
+    from thalweg.pipelines.tables import hexagon_tables
     from thalweg.pipelines.workspace import Workspace
 
-    place = Workspace.existing(workspace)
-    with place.catalog() as catalog:
-        refs = [one.ref for one in catalog.artifacts() if one.operator == "hexagons"]
-    if not refs:
-        raise NoTables(hint="run a pipeline that has a step `hexagons`", where=str(workspace))
-    for zone in {ref.zone for ref in refs}:
-        if place.zone(zone).folder is None:
-            raise SettingsError(
-                "hexagon tables are read from a folder so far",
-                hint=f"copy them here, and set THALWEG_ZONES__{zone.upper()} to that folder",
-                where=place.zone_urls[zone],
-            )
-    return [Path(place.zone(zone).href(key)) for zone, key in refs]
+    return hexagon_tables(Workspace.existing(workspace))
 
 
 def _outlines(path: Path | None, column: str) -> Outlines:
