@@ -538,6 +538,11 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "  - «{operator: stak, over: return_period}",
         "steps.1: ",
     ),
+    "unknown field of a step": (
+        "  - operator: catalog",
+        "  - {operator: hexagons, «depth: 1}\n  - operator: catalog",
+        "steps.3.depth: no such field",
+    ),
     "unknown dimension in a pattern": (
         '    - "{tile}.tif"',
         '    - «"{tyle}.tif"',

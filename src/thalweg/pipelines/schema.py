@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -292,6 +292,11 @@ Step = Annotated[
     InventoryStep | StackStep | MosaicStep | HexagonsStep | CatalogStep,
     Field(discriminator="operator"),
 ]
+OPERATOR_NAMES: frozenset[str] = frozenset(
+    name
+    for model in get_args(get_args(Step)[0])
+    for name in get_args(model.model_fields["operator"].annotation)
+)
 
 
 class ProviderModel(Model):
