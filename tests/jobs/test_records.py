@@ -12,9 +12,9 @@ from thalweg.jobs.database import open_database
 from thalweg.jobs.history import History
 from thalweg.jobs.records import Records
 from thalweg.jobs.schema import create_tables
-from thalweg.jobs.tasks import RunRequest, StagePlan, Task
+from thalweg.jobs.tasks import Missing, RunRequest, StagePlan, Task
 
-REQUEST = RunRequest("name", "m:plan", {"x": 1}, ("a", "b"), "once")
+REQUEST = RunRequest("name", "m:plan", {"x": 1}, ("a", "b"), "once", auxiliary=("a",))
 TASK = Task("k", "label", "m:f", {"n": 1}, 10, 1.0, size=7)
 
 
@@ -124,6 +124,24 @@ def test_sizes_and_counts(records: Records, history: History, run: str) -> None:
     done = history.status(run).stages[0]
     assert (done.done, done.size_done) == (1, 7)
     assert records.outcome_of_run(run) == "succeeded"
+
+
+def test_a_run_whose_making_stages_made_nothing_has_failed(records: Records, run: str) -> None:
+    token = records.claim_task(run, "a", "k")
+    assert token is not None
+    records.finish_task(run, "a", "k", token, result={})
+    lost = StagePlan((Task("l", "", "m:f", {}, 1, 1.0),), missing=(Missing("m", "no file"),))
+    records.record_plan(run, "b", lost)
+    token = records.claim_task(run, "b", "l")
+    assert token is not None
+    records.finish_task(run, "b", "l", token, error={"code": "WrongCrs"})
+    assert records.outcome_of_run(run) == "failed"
+
+
+def test_a_request_of_an_earlier_version_is_read() -> None:
+    document = REQUEST.to_json()
+    del document["auxiliary"]
+    assert RunRequest.from_json(document).auxiliary == ()
 
 
 def test_runs_are_newest_first_and_limited(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from thalweg.jobs.status import State, outcome
+from thalweg.jobs.status import State, Tally, outcome, outcome_of_run
 
 
 @pytest.mark.parametrize(
@@ -11,3 +11,22 @@ from thalweg.jobs.status import State, outcome
 )
 def test_outcome(made: int, lost: int, state: State) -> None:
     assert outcome(made, lost) == state
+
+
+@pytest.mark.parametrize(
+    ("looked", "stacked", "merged", "state"),
+    [
+        ((9, 0), (3, 0), (1, 0), "succeeded"),
+        ((9, 0), (2, 1), (0, 1), "partial"),
+        ((8, 1), (3, 0), (1, 0), "partial"),
+        ((9, 0), (0, 3), (0, 1), "failed"),
+        ((8, 1), (0, 3), (0, 1), "failed"),
+        ((8, 1), (0, 0), (0, 0), "partial"),
+        ((0, 1), (0, 0), (0, 0), "failed"),
+    ],
+)
+def test_a_run_that_only_looked_at_files_has_failed(
+    looked: tuple[int, int], stacked: tuple[int, int], merged: tuple[int, int], state: State
+) -> None:
+    stages = {"inventory": Tally(*looked), "stack": Tally(*stacked), "mosaic": Tally(*merged)}
+    assert outcome_of_run(stages, ["inventory"]) == state

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from thalweg.jobs.schema import runs, stages, tasks
-from thalweg.jobs.status import State, outcome
+from thalweg.jobs.status import State, Tally, outcome_of_run
 from thalweg.jobs.tasks import Document, RunRequest, StagePlan, Task
 
 UNFINISHED = ("queued", "running")
@@ -103,17 +103,23 @@ class Records:
 
     def outcome_of_run(self, run: str) -> State:
         """How the run ends, by what its stages made and lost."""
-        counts = sa.select(
-            sa.func.count().filter(tasks.c.state == "done"),
-            sa.func.count().filter(tasks.c.state == "failed"),
-        ).where(tasks.c.run == run)
-        plans = sa.select(stages.c.already, stages.c.missing).where(stages.c.run == run)
+        done, failed = (
+            sa.func.count().filter(tasks.c.state == state) for state in ("done", "failed")
+        )
+        counts = (
+            sa.select(stages.c.name, stages.c.already, stages.c.missing, done, failed)
+            .join_from(stages, tasks, isouter=True)
+            .where(stages.c.run == run)
+            .group_by(stages.c.run, stages.c.name)
+        )
+        request = sa.select(runs.c.request).where(runs.c.id == run)
         with self._engine.connect() as connection:
-            done, failed = connection.execute(counts).one()
-            planned = connection.execute(plans).all()
-        made = done + sum(already for already, _ in planned)
-        lost = failed + sum(len(missing) for _, missing in planned)
-        return outcome(made, lost)
+            tallies = {
+                name: Tally(already + made, len(missing) + lost)
+                for name, already, missing, made, lost in connection.execute(counts)
+            }
+            auxiliary = RunRequest.from_json(connection.execute(request).scalar_one()).auxiliary
+        return outcome_of_run(tallies, auxiliary)
 
     # Stages --------------------------------------------------------------------------------
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from thalweg.errors import ThalwegError, from_json
 from thalweg.jobs.tasks import Document, Missing, RunRequest
@@ -19,6 +20,25 @@ def outcome(made: int, lost: int) -> State:
     if not lost:
         return "succeeded"
     return "partial" if made else "failed"
+
+
+class Tally(NamedTuple):
+    """What a stage made (or found made), and what it failed or missed."""
+
+    made: int
+    lost: int
+
+
+def outcome_of_run(stages: Mapping[str, Tally], auxiliary: Collection[str]) -> State:
+    """How a run of these stages ended.
+
+    A run that looked at all files and then made none of what it should has failed: what the
+    `auxiliary` stages did counts only where no other stage had anything to do.
+    """
+    making = [tally for name, tally in stages.items() if name not in auxiliary]
+    counted = making if any(map(any, making)) else list(stages.values())
+    made = sum(tally.made for tally in counted)
+    return outcome(made, sum(tally.lost for tally in stages.values()))
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ class RunRequest:
 
     `planner` names a function as `package.module:function`, called in a worker process as
     `planner(payload, stage)`; it returns a `StagePlan` as JSON. An unfinished run of the same
-    `submission` is continued, never doubled.
+    `submission` is continued, never doubled. The stages in `auxiliary` look at what there is, or
+    list it: what they did does not make a run a success.
     """
 
     name: str
@@ -102,10 +103,16 @@ class RunRequest:
     payload: Document
     stages: tuple[str, ...]
     submission: str
+    auxiliary: tuple[str, ...] = ()
 
     def to_json(self) -> Document:
-        return {**vars(self), "stages": list(self.stages)}
+        return {**vars(self), "stages": list(self.stages), "auxiliary": list(self.auxiliary)}
 
     @classmethod
     def from_json(cls, document: Document) -> Self:
-        return cls(**{**document, "stages": tuple(document["stages"])})
+        names = {
+            "stages": tuple(document["stages"]),
+            # Runs recorded by earlier versions name none.
+            "auxiliary": tuple(document.get("auxiliary", ())),
+        }
+        return cls(**{**document, **names})

@@ -35,6 +35,9 @@ def run_request(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> Run
         payload=payload,
         stages=tuple(step.name for step in pipeline.steps),
         submission=submission,
+        auxiliary=tuple(
+            step.name for step in pipeline.steps if isinstance(step, (InventoryStep, CatalogStep))
+        ),
     )
 
 
