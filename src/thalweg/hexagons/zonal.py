@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 import rasterio
-from rasterio.windows import Window as FileWindow
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import WrongDtype
@@ -18,7 +17,7 @@ from thalweg.hexagons.statistics import CellStatistics, merged
 from thalweg.hexagons.tally import Lister, Others, Tally, common_nodata
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import Grid, grid_of
-from thalweg.raster.reading import environment, opened, unreadable
+from thalweg.raster.reading import RowReader, environment, opened, row_reader
 
 # 400 x 3600 pixels: a row of blocks of a one-degree tile of one arc-second, so that where a tile is
 # missing from a mosaic whole parts are empty.
@@ -48,7 +47,11 @@ def zonal(
     descriptions, or by number where they have none.
     """
     where = where or path
-    with environment(), opened(path, where=where) as dataset:
+    with (
+        environment(),
+        opened(path, where=where) as dataset,
+        row_reader(dataset, where=where) as reader,
+    ):
         grid = grid_of(dataset, where=where)
         if set(dataset.dtypes) != {rules.dtype}:
             raise WrongDtype(f"its type is {dataset.dtypes[0]}, not {rules.dtype}", where=where)
@@ -57,7 +60,7 @@ def zonal(
         parts: list[dict[int, CellStatistics]] = []
         for piece in pieces:
             pass_ = Pass(grid, piece, resolutions, measures, where)
-            for rows, pixels in _strips(dataset, piece, where):
+            for rows, pixels in _strips(dataset, reader, piece):
                 pass_.add(rows, pixels)
             parts.append(pass_.statistics())
     return {resolution: merged(part[resolution] for part in parts) for resolution in resolutions}
@@ -143,7 +146,7 @@ def _pieces(grid: Grid, resolution: int, window: Window) -> Iterator[Window]:
 
 
 def _strips(
-    dataset: rasterio.DatasetReader, window: Window, where: str
+    dataset: rasterio.DatasetReader, reader: RowReader, window: Window
 ) -> Iterator[tuple[range, Pixels]]:
     """Rows and their pixels (bands, rows, columns), as many as a row of blocks holds."""
     rows, cols = window.rows, window.cols
@@ -154,8 +157,8 @@ def _strips(
     while start < rows.stop:
         stop = min(rows.stop, start - start % height + height)
         pixels = buffer[:, : stop - start]
-        with unreadable(where):
-            dataset.read(out=pixels, window=FileWindow(cols.start, start, len(cols), stop - start))
+        for band, plane in enumerate(pixels, start=1):
+            reader.read(band, start, plane, cols.start)
         yield range(start, stop), pixels
         start = stop
 

@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import overload
 
 from thalweg.domain.pixels import PixelRules
-from thalweg.raster.codec import Pixels, checked_dtype, stored
+from thalweg.raster.codec import Pixels, checked_dtype
 from thalweg.raster.runs import uniform
 
 
@@ -47,11 +47,15 @@ class Reducer:
         self._special = np.array([s.value for s in rules.kept_special()]).astype(dtype)
         self._tallies = np.zeros(self._special.size, np.int64)
         self._zero = np.int64(0) if dtype.kind in "iu" else np.float64(0)
+        # Nine 16-bit numbers add up in 32 bits, of which vector instructions hold twice as many.
+        summed = np.int32 if dtype.kind in "iu" and dtype.itemsize <= 2 else type(self._zero)
+        self._sums = np.zeros(_STRETCH * factor, summed)
+        self._numbers = np.zeros(_STRETCH * factor, np.int32)
         self._mode = _CODES[resampling]
         others = np.array([rules.nodata, *(s.value for s in rules.kept_special())])
         # Where every other value is below the smallest valid one (or is NaN), one comparison tells.
         self._told_apart = not bool((others >= rules.minimum).any())
-        self._minimum = stored(rules.minimum, dtype)
+        self._minimum = _lowest(rules.minimum, dtype)
 
     def reduce(self, pixels: Pixels, out: Pixels) -> None:
         """Fill `out`, of shape ceil(pixels.shape / factor), from `pixels`."""
@@ -67,7 +71,17 @@ class Reducer:
             self._mode,
             self._told_apart,
             self._minimum,
+            self._sums,
+            self._numbers,
         )
+
+
+def _lowest(minimum: float, dtype: np.dtype[Any]) -> Any:
+    """The smallest value of a type that is not below the minimum."""
+    if dtype.kind == "f":
+        return np.array(minimum).astype(dtype)[()]
+    limits = np.iinfo(dtype)
+    return dtype.type(min(max(math.ceil(minimum), limits.min), limits.max))
 
 
 def _mean(total: Any, count: Any) -> Any:
@@ -96,6 +110,8 @@ def _reduce(
     mode: int,
     told_apart: bool,
     minimum: Any,
+    sums: Any,
+    numbers: Any,
 ) -> None:
     height, width = pixels.shape
     for row in range(out.shape[0]):
@@ -113,6 +129,9 @@ def _reduce(
             if alike:
                 out[row, col:end] = pixels[top, left]
             else:
+                summed = told_apart and mode == _MEAN
+                if summed:
+                    _sum_columns(pixels, top, bottom, left, stop, minimum, sums, numbers)
                 for cell in range(col, end):
                     left = cell * factor
                     right = min(left + factor, width)
@@ -120,13 +139,10 @@ def _reduce(
                         out[row, cell] = pixels[(top + bottom - 1) // 2, (left + right - 1) // 2]
                         continue
                     total, count = zero, 0
-                    if told_apart and mode == _MEAN:
-                        for y in range(top, bottom):
-                            for x in range(left, right):
-                                value = pixels[y, x]
-                                if value >= minimum:
-                                    total += value
-                                    count += 1
+                    if summed:
+                        for x in range(left - col * factor, right - col * factor):
+                            total += sums[x]
+                            count += numbers[x]
                     if count > 0:
                         out[row, cell] = _mean(total, count)
                     else:
@@ -134,6 +150,21 @@ def _reduce(
                             pixels, top, bottom, left, right, nodata, special, tallies, zero, mode
                         )
             col = end
+
+
+@numba.njit(nogil=True, cache=True)
+def _sum_columns(
+    pixels: Any, top: int, bottom: int, left: int, stop: int, minimum: Any, sums: Any, numbers: Any
+) -> None:
+    """Add up the valid pixels of each column, and how many they are."""
+    sums[:] = 0
+    numbers[:] = 0
+    for row in range(top, bottom):
+        line = pixels[row, left:stop]
+        for col in range(line.size):
+            valid = line[col] >= minimum
+            sums[col] += line[col] if valid else sums.dtype.type(0)
+            numbers[col] += valid
 
 
 @numba.njit(nogil=True, cache=True)

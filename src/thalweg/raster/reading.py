@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from thalweg.errors import UnreadableRaster
+from thalweg.raster.blocks import plain_blocks
 from thalweg.raster.codec import Pixels
 
 DRIVERS = ("GTiff",)
@@ -51,18 +53,37 @@ def unreadable(where: str) -> Iterator[None]:
         ) from error
 
 
-def read_rows(
-    dataset: rasterio.DatasetReader,
-    band: int,
-    first: int,
-    rows: Pixels,
-    *,
-    where: str,
-    col: int = 0,
-) -> None:
-    """Fill `rows`, contiguous, from row `first` and column `col` of a band counted from 1."""
-    with unreadable(where):
-        dataset.read(band, window=Window(col, first, rows.shape[1], rows.shape[0]), out=rows)
+class RowReader(Protocol):
+    """Reads the rows of a raster's bands."""
+
+    def read(self, band: int, first: int, rows: Pixels, col: int = 0) -> None:
+        """Fill `rows` (rows, columns) from row `first` and column `col` of a band counted from 1.
+
+        Raises `UnreadableRaster`, naming the file.
+        """
+
+
+class GdalReader:
+    """Reads whatever GDAL does."""
+
+    def __init__(self, dataset: rasterio.DatasetReader, where: str) -> None:
+        self._dataset, self._where = dataset, where
+
+    def read(self, band: int, first: int, rows: Pixels, col: int = 0) -> None:
+        window = Window(col, first, rows.shape[1], rows.shape[0])
+        with unreadable(self._where):
+            self._dataset.read(band, window=window, out=rows)
+
+
+@contextmanager
+def row_reader(dataset: rasterio.DatasetReader, *, where: str) -> Iterator[RowReader]:
+    """The quickest reader of the full resolution of an open raster; all give the same pixels."""
+    with ExitStack() as kept:
+        shape = dataset.height, dataset.width
+        plain = plain_blocks(
+            Path(dataset.name), dataset.dtypes[0], shape, dataset.nodata, where, kept
+        )
+        yield plain or GdalReader(dataset, where)
 
 
 def _open_by_first(

@@ -20,7 +20,7 @@ from thalweg.raster.layout import Layout
 from thalweg.raster.made import BandFacts, Made, Window
 from thalweg.raster.overviews import Resampling
 from thalweg.raster.pyramid import Pyramid, strip_rows
-from thalweg.raster.reading import environment, opened, read_rows
+from thalweg.raster.reading import environment, opened, row_reader
 from thalweg.raster.statistics import Tally
 
 
@@ -95,13 +95,16 @@ def _stack_band(
     """Read, check, encode and sum up one source."""
     tally, checksum = Tally(rules), xxhash.xxh3_128()
     grid, dtype = header.grid, checked_dtype(rules.dtype)
-    with opened(source.path, where=source.where) as dataset:
+    with (
+        opened(source.path, where=source.where) as dataset,
+        row_reader(dataset, where=source.where) as reader,
+    ):
         _check_source(dataset, source, grid, rules)
         height = min(strip_rows(grid.width, dtype.itemsize, pyramid.step), grid.height)
         strip = np.empty((height, grid.width), dtype)
         for first in range(0, grid.height, height):
             rows = strip[: grid.height - first]
-            read_rows(dataset, 1, first, rows, where=source.where)
+            reader.read(1, first, rows)
             tally.add(rows)
             checksum.update(rows)
             pyramid.push(index, rows)

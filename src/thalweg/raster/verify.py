@@ -18,7 +18,14 @@ from thalweg.raster.grid import TOLERANCE, Grid, grid_of
 from thalweg.raster.layout import Layout
 from thalweg.raster.made import Made, Rectangle, gaps_between
 from thalweg.raster.pyramid import strip_rows
-from thalweg.raster.reading import environment, opened, read_rows, unreadable
+from thalweg.raster.reading import (
+    GdalReader,
+    RowReader,
+    environment,
+    opened,
+    row_reader,
+    unreadable,
+)
 from thalweg.raster.structure import structure_faults
 
 
@@ -28,12 +35,13 @@ def verify(
     """Raise `VerificationFailed`, with every disagreement, unless the file is what was made.
 
     The layout is checked by rio-cogeo without a warning and, where it is canonical, block by block;
-    then the grid, type, nodata and band metadata; then the checksum of every band and window, as
-    decoded by GDAL, which had no part in encoding them. Memory does not grow with the file.
+    then the grid, type, nodata and band metadata; then the checksum of every band and window. One
+    band of each window is decoded by GDAL, which had no part in encoding it, and so are the
+    overviews; the other bands by `row_reader`. Memory does not grow with the file.
 
     `tiles` are the files that the windows were made from, in their order, verified in their turn.
-    Of a window whose every block holds the very bytes of its tile's, one band is decoded, to see
-    that GDAL finds the blocks where they ought to be; the others are the tile's by their bytes.
+    Of a window whose every block holds the very bytes of its tile's, only GDAL's band is decoded,
+    to see that it finds the blocks where they ought to be; the others are the tile's by bytes.
     """
     where = str(path)
     try:
@@ -105,21 +113,26 @@ def _pixel_faults(
 ) -> Iterator[str]:
     gaps = gaps_between(made.windows, made.grid)
     nodata = np.array(made.nodata).astype(made.dtype)
-    for index in range(len(made.bands)):
-        for number, window in enumerate(made.windows):
-            if number in copied and number % len(made.bands) != index:
-                continue
-            checksum = xxhash.xxh3_128()
-            for rows in _strips(dataset, index + 1, window.rectangle, where):
-                checksum.update(rows)
-            if checksum.hexdigest() != window.checksums[index]:
-                yield (
-                    f"the pixels of band {index + 1} at row {window.row}, column {window.col} "
-                    "are not those that were written"
-                )
-        for gap in gaps:
-            if not all(_is_all(rows, nodata) for rows in _strips(dataset, index + 1, gap, where)):
-                yield f"band {index + 1} holds pixels where no tile lies"
+    gdal = GdalReader(dataset, where)
+    with row_reader(dataset, where=where) as quickest:
+        for index in range(len(made.bands)):
+            for number, window in enumerate(made.windows):
+                by_gdal = number % len(made.bands) == index
+                if number in copied and not by_gdal:
+                    continue
+                checksum = xxhash.xxh3_128()
+                reader = gdal if by_gdal else quickest
+                for rows in _strips(dataset, reader, index + 1, window.rectangle):
+                    checksum.update(rows)
+                if checksum.hexdigest() != window.checksums[index]:
+                    yield (
+                        f"the pixels of band {index + 1} at row {window.row}, column {window.col} "
+                        "are not those that were written"
+                    )
+            for gap in gaps:
+                strips = _strips(dataset, quickest, index + 1, gap)
+                if not all(_is_all(rows, nodata) for rows in strips):
+                    yield f"band {index + 1} holds pixels where no tile lies"
 
 
 def _overview_faults(path: Path, made: Made) -> Iterator[str]:
@@ -133,13 +146,14 @@ def _overview_faults(path: Path, made: Made) -> Iterator[str]:
             if (dataset.width, dataset.height) != (width, height):
                 yield f"overview {index} is {dataset.width} x {dataset.height}"
             whole = Rectangle(0, 0, dataset.height, dataset.width)
+            reader = GdalReader(dataset, str(path))
             for band in dataset.indexes:
-                for _ in _strips(dataset, band, whole, str(path)):
+                for _ in _strips(dataset, reader, band, whole):
                     pass
 
 
 def _strips(
-    dataset: rasterio.DatasetReader, band: int, part: Rectangle, where: str
+    dataset: rasterio.DatasetReader, reader: RowReader, band: int, part: Rectangle
 ) -> Iterator[Pixels]:
     """The rows of a rectangle, some at a time; the array is filled anew by the next."""
     dtype = np.dtype(dataset.dtypes[0])
@@ -148,7 +162,7 @@ def _strips(
     strip: Pixels = np.empty((step, part.width), dtype)
     for first in range(0, part.height, step):
         rows = strip[: part.height - first]
-        read_rows(dataset, band, part.row + first, rows, col=part.col, where=where)
+        reader.read(band, part.row + first, rows, part.col)
         yield rows
 
 
