@@ -117,7 +117,7 @@ def test_a_dry_run_makes_nothing(delivered: Place, tmp_path: Path) -> None:
     assert rows(said.out)["stack"][:3] == ["4", "0", "0"]
     assert "Nothing was done: this is a dry run." in said.out
     assert place.silver == set()
-    assert place.type("runs", "list").out == "No runs yet.\n"
+    assert not (place.folder / "workspace").exists()
 
 
 @pytest.mark.slow
@@ -292,16 +292,36 @@ def test_what_only_reads_makes_no_workspace(tmp_path: Path) -> None:
     for words in (
         ("matrix", "fathom"),
         ("runs", "list"),
+        ("runs", "show", "some-run"),
         ("catalog", "list"),
         ("catalog", "validate"),
+        ("hexagons", "list"),
+        ("hexagons", "export", "out.csv", "-r", 6),
+        ("run", "fathom", "--retry"),
     ):
         said = place.type(*words, code=2)
         assert said.err == (
             f"UsageError: {tmp_path / 'workspace'}: there is no workspace here\n"
-            "  give its folder by -w, or make one: thalweg run\n"
+            "  give its folder by -w, or make one: thalweg run PIPELINE --source FOLDER\n"
         )
-    assert "is none yet" in place.type("doctor").out
+    said = place.type("doctor").out
+    assert "is none yet" in said
+    assert "zone bronze       is not set: runs need --source" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_leaves_nothing_behind_where_nothing_was(
+    delivered: Place, tmp_path: Path
+) -> None:
+    source = ("--source", delivered.folder / "delivery")
+    said = Place(tmp_path).type("run", "fathom", *source, *CHOICE, "--dry-run")
+    assert rows(said.out)["stack"][:3] == ["4", "0", "0"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_looks_at_a_delivery_before_the_first_run(tmp_path: Path) -> None:
+    said = Place(tmp_path).type("doctor", "--source", "nowhere", code=1)
+    assert re.search(r"^WRONG +zone bronze .*nowhere no such folder$", said.out, re.MULTILINE)
 
 
 @pytest.mark.slow

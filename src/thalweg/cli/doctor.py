@@ -41,6 +41,9 @@ PACKAGES = (
 )
 
 
+_UNUSED = {"bronze": "is not set: runs need --source", "silver": "is made by the first run"}
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at; `mend` says what to do where it is wrong."""
@@ -57,7 +60,7 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Say what is installed, how the workspace is, and how to mend what is wrong."""
-    findings = [*_installed(), *_machine(), *_workspace(workspace, source)]
+    findings = [*_installed(), *_outlines(), *_machine(), *_workspace(workspace, source)]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -92,6 +95,17 @@ def _installed() -> Iterator[Finding]:
     yield Finding("GDAL", str(rasterio.__gdal_version__))
 
 
+def _outlines() -> Iterator[Finding]:
+    from thalweg.hexagons.outlines import SCALES, outlines_file
+
+    here = [scale for scale in SCALES if outlines_file(scale).exists()]
+    missing = (
+        "are not here: hexagons have no country codes (script/bootstrap, with npm, makes them)"
+    )
+    scales = " and ".join(f"1:{scale.removesuffix('m')} million" for scale in here)
+    yield Finding("country outlines", scales or missing)
+
+
 def _machine() -> Iterator[Finding]:
     from thalweg.jobs.machine import memory_limit, processors
 
@@ -102,17 +116,17 @@ def _machine() -> Iterator[Finding]:
 def _workspace(folder: Path, source: str | None) -> Iterator[Finding]:
     from thalweg.pipelines.workspace import Workspace, is_workspace
 
-    if not is_workspace(folder):
-        yield Finding("workspace", f"{folder} is none yet: the first run makes it")
-        return
     try:
-        workspace, settings = Workspace.open(folder, source=source)
+        workspace, settings = Workspace.at(folder, source=source)
     except ThalwegError as error:
         yield _fault("workspace", error)
         return
-    yield Finding("workspace", str(workspace.folder))
+    made = is_workspace(folder)
+    yield Finding(
+        "workspace", f"{folder}" + ("" if made else " is none yet: the first run makes it")
+    )
     yield from _settings(settings)
-    for check in (_catalog, _runs, _zones, _disk):
+    for check in (_catalog, _runs, _zones, _disk) if made else (_zones,):
         yield from _guarded(check, workspace)
 
 
@@ -160,7 +174,7 @@ def _runs(workspace: Workspace) -> Iterator[Finding]:
 def _zones(workspace: Workspace) -> Iterator[Finding]:
     for name in workspace.zone_urls:
         if _is_unused(workspace, name):
-            yield Finding(f"zone {name}", "is not set: runs need --source")
+            yield Finding(f"zone {name}", _UNUSED[name])
             continue
         try:
             first = next(workspace.zone(name).list(), None)

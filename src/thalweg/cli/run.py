@@ -64,12 +64,14 @@ def run(
 
     chosen, choice = choose(load(find(pipeline)), settings or [])
     choice = replace(choice, limit=limit, force=force)
-    place, configuration = Workspace.open(workspace, source=source)
     if retry:
+        place = Workspace.existing(workspace, source=source)
         choice = replace(choice, only=_unfinished(chosen, place))
     if dry_run:
+        place, _ = Workspace.at(workspace, source=source)
         _rehearse(chosen, choice, place, as_json)
         return
+    place, configuration = Workspace.open(workspace, source=source)
     call = Call(pipeline, workspace, source, settings or [])
     status = _run(chosen, choice, place, configuration, call, quiet=as_json)
     if as_json:

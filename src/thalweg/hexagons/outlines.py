@@ -85,12 +85,17 @@ def cell_codes(cells: Cells, outlines: Outlines) -> list[str | None]:
     return outlines.codes_at(cell_centres(cells))
 
 
+def outlines_file(scale: Scale) -> Path:
+    """Where the outlines of countries lie, if they were made."""
+    return DATA_FOLDER / f"countries-{scale}.parquet"
+
+
 def countries(scale: Scale = "10m") -> Outlines:
     """Natural Earth's countries by ISO 3166-1 alpha-3 code, at 1:10 or 1:50 million.
 
     Kosovo has XKX. Disputed areas have no code. Raises `OutlinesMissing`.
     """
-    path = DATA_FOLDER / f"countries-{scale}.parquet"
+    path = outlines_file(scale)
     if not path.exists():
         raise OutlinesMissing(
             hint="install Node.js with npm and call script/outlines in a checkout, or name a file "

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from thalweg.errors import CollectionNotFound, UsageError
 from thalweg.jobs.engine import Runs
@@ -17,7 +19,7 @@ from thalweg.pipelines.operators import OPERATORS
 from thalweg.pipelines.plan import StepPlan, plan_steps
 from thalweg.pipelines.schema import CatalogStep, InventoryStep, Pipeline
 from thalweg.pipelines.situation import gather
-from thalweg.pipelines.workspace import Workspace
+from thalweg.pipelines.workspace import Workspace, is_workspace
 from thalweg.storage.staging import sweep
 
 
@@ -59,8 +61,11 @@ def prepare(pipeline: Pipeline, workspace: Workspace) -> None:
 
 
 def rehearse(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> list[StepPlan]:
-    """The plans of all steps, with nothing done: a dry run."""
-    return plan_steps(gather(workspace, pipeline, choice, live=True, rehearsal=True), OPERATORS)
+    """The plans of all steps: a dry run, which leaves nothing behind."""
+    with TemporaryDirectory() as scratch:
+        if not is_workspace(workspace.folder):
+            workspace = replace(workspace, folder=Path(scratch))
+        return plan_steps(gather(workspace, pipeline, choice, live=True, rehearsal=True), OPERATORS)
 
 
 def plan_stage(payload: Document, stage: str) -> Document:

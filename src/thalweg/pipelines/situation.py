@@ -12,6 +12,7 @@ from thalweg.pipelines.choice import Choice
 from thalweg.pipelines.plan import Situation
 from thalweg.pipelines.schema import CatalogStep, Pipeline
 from thalweg.pipelines.survey import RawFile, source_prefix, survey
+from thalweg.pipelines.vectors import vector_files
 from thalweg.pipelines.workspace import Workspace
 from thalweg.storage.folders import StoredObject
 
@@ -24,10 +25,12 @@ def gather(
     live: bool,
     rehearsal: bool = False,
     whole: bool = True,
+    vectors: bool = True,
 ) -> Situation:
     """The situation of a pipeline in a workspace.
 
     `live` lists the source zone as it is now; else the delivery is as it was last inventoried.
+    Vector files, which no inventory looks at, are listed either way if `vectors` are wanted.
     Unless `whole`, artifacts come without their facts, which only the planning of a `catalog`
     needs: they are long.
     """
@@ -40,7 +43,10 @@ def gather(
         }
         artifacts = _present_artifacts(workspace, pipeline, catalog, whole=whole)
         items = _items(pipeline, catalog)
-    listing = list(zone.list(prefix)) if live else []
+    live = live and pipeline.grammar is not None
+    of_steps = vector_files(pipeline, zone, prefix) if vectors else {}
+    taken = {one.key for files in of_steps.values() for one in files}
+    listing = [one for one in zone.list(prefix) if one.key not in taken] if live else []
     files = _merged(listing, recorded) if live else [_as_recorded(s) for s in recorded.values()]
     seen = survey(pipeline, files, choice)
     concerned = seen.named.keys() | seen.unnamed.keys()
@@ -61,6 +67,7 @@ def gather(
             )
         ),
         gone=tuple(sorted(recorded.keys() - {one.key for one in listing})) if live else (),
+        vectors=of_steps,
         artifacts=artifacts,
         items=items,
         zones={name: workspace.zone(name) for name in workspace.zone_urls},
@@ -72,15 +79,15 @@ def _present_artifacts(
     workspace: Workspace, pipeline: Pipeline, catalog: Catalog, *, whole: bool
 ) -> dict[str, Artifact]:
     """The current artifacts by fingerprint, but for those whose object is gone or cut short."""
-    zones = {getattr(step, "zone", "") for step in pipeline.steps} - {""}
+    recorded = list(catalog.artifacts(pipeline.name, whole=whole))
     present = {
         (name, one.key, one.size)
-        for name in zones
+        for name in {artifact.zone for artifact in recorded}
         for one in workspace.zone(name).list(pipeline.name)
     }
     return {
         artifact.fingerprint: artifact
-        for artifact in catalog.artifacts(pipeline.name, whole=whole)
+        for artifact in recorded
         if (artifact.zone, artifact.key, artifact.size) in present
     }
 

@@ -29,29 +29,35 @@ class Workspace:
 
         `source` sets the bronze zone for this time.
         """
+        workspace, settings = cls.at(folder, source=source)
+        silver = workspace.zone("silver").folder
+        try:
+            workspace.folder.mkdir(parents=True, exist_ok=True)
+            if silver is not None:
+                silver.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"cannot be made: {error}", where=str(workspace.folder)) from error
+        return workspace, settings
+
+    @classmethod
+    def at(cls, folder: Path, *, source: str | None = None) -> tuple[Self, Settings]:
+        """As `open`, but nothing is made: there may be no such folder."""
         overrides = {"zones": {"bronze": source}} if source else {}
         folder = folder.absolute()
         settings = load_settings(folder, **overrides)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"cannot be made: {error}", where=str(folder)) from error
         urls = {name: _absolute(url) for name, url in settings.zones.model_dump().items()}
-        silver = Zone("silver", urls["silver"]).folder
-        if silver is not None:
-            silver.mkdir(parents=True, exist_ok=True)
         return cls(folder, urls), settings
 
     @classmethod
-    def existing(cls, folder: Path) -> Self:
+    def existing(cls, folder: Path, *, source: str | None = None) -> Self:
         """The workspace of a folder in which something was run; else raises `UsageError`."""
         if not is_workspace(folder):
             raise UsageError(
                 "there is no workspace here",
                 where=str(folder.absolute()),
-                hint="give its folder by -w, or make one: thalweg run",
+                hint="give its folder by -w, or make one: thalweg run PIPELINE --source FOLDER",
             )
-        return cls.open(folder)[0]
+        return cls.open(folder, source=source)[0]
 
     def zone(self, name: str) -> Zone:
         """The zone of a name; raises `SettingsError`."""
