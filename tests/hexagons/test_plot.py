@@ -14,7 +14,7 @@ from thalweg.domain.tiles import BoundingBox
 from thalweg.errors import MissingColumn, PlottingMissing, UnknownLayer
 from thalweg.hexagons.outlines import Outlines
 from thalweg.hexagons.places import box, seed
-from thalweg.hexagons.plot import Picture, draw, picture, plot
+from thalweg.hexagons.plot import Picture, _degrees, draw, picture, plot
 from thalweg.hexagons.selection import Selection
 from thalweg.hexagons.tables import find_tables, partition, series_table, write_table
 
@@ -41,7 +41,7 @@ def test_the_colours_tell_deep_shallow_dry_and_unknown_apart(tmp_path: Path) -> 
     values = np.array([10.0, 1.0, 0.0, np.nan])
     draw(Picture(boxes, values, "Boxes", "depth (m)"), tmp_path / "map.png")
     pixels = np.round(imread(tmp_path / "map.png")[:, :1000, :3] * 255).astype(int)
-    west_to_east = [(68, 1, 84), (186, 222, 40), (238, 240, 238), (201, 196, 189)]
+    west_to_east = [(8, 29, 88), (240, 249, 184), (238, 240, 238), (201, 196, 189)]
     columns = [np.median(np.nonzero((pixels == one).all(axis=2))[1]) for one in west_to_east]
     assert (np.diff(columns) > 150).all()
 
@@ -58,6 +58,14 @@ def test_borders_are_lines_and_the_frame_is_none(tmp_path: Path) -> None:
     )
     np.testing.assert_array_equal(none, outside)
     assert (none != inside).any()
+
+
+@pytest.mark.parametrize(
+    ("value", "letters", "text"),
+    [(-2.5, "NS", "2.5°S"), (2.5, "NS", "2.5°N"), (0, "EW", "0°"), (-180, "EW", "180°W")],
+)
+def test_degrees_have_a_side(value: float, letters: str, text: str) -> None:
+    assert _degrees(value, letters) == text
 
 
 def test_a_file_is_written_and_the_same_rows_give_the_same_bytes(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from thalweg.storage.staging import written_aside
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLORMAP = "viridis_r"
+COLORMAP = "YlGnBu"
 _WIDTH_INCHES = 9.0
 _DPI = 150
 _DRY, _UNKNOWN = "#eef0ee", "#c9c4bd"
@@ -64,7 +64,7 @@ def plot(
         aside.replace(target)
 
 
-def draw(picture: Picture, path: Path, borders: Outlines | None = None) -> None:
+def draw(picture: Picture, target: Path | BinaryIO, borders: Outlines | None = None) -> None:
     """Draws a picture as PNG."""
     try:
         from matplotlib.figure import Figure
@@ -81,7 +81,7 @@ def draw(picture: Picture, path: Path, borders: Outlines | None = None) -> None:
     if borders is not None:
         _draw_borders(axes, borders, bounds)
     _draw_frame(axes)
-    figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
+    figure.savefig(target, format="png", dpi=_DPI, metadata={"Software": None})
 
 
 def picture(
@@ -187,10 +187,16 @@ def _draw_borders(axes: Axes, borders: Outlines, bounds: Sequence[float]) -> Non
 
 def _draw_frame(axes: Axes) -> None:
     axes.tick_params(labelsize=8, color="#999999", labelcolor="#555555")
-    axes.xaxis.set_major_formatter(lambda x, _: f"{(x + 180) % 360 - 180:g}°")
-    axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}°")
+    axes.xaxis.set_major_formatter(lambda x, _: _degrees((x + 180) % 360 - 180, "EW"))
+    axes.yaxis.set_major_formatter(lambda y, _: _degrees(y, "NS"))
     for spine in axes.spines.values():
         spine.set_color("#cccccc")
+
+
+def _degrees(value: float, letters: str) -> str:
+    """Such as 2.5°S; 0° has no letter."""
+    side = letters[0] if value > 0 else letters[1]
+    return f"{abs(value):g}°{side if value else ''}"
 
 
 def _rings(polygons: Iterable[Any]) -> list[NDArray[np.float64]]:
