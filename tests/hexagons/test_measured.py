@@ -77,6 +77,7 @@ def test_units_and_the_sampling_rule_are_told(table: pa.Table) -> None:
     assert units["wet_share_1in5"] == units["expected_annual_wet_share"] == b"1"
     assert units["pixels"] == units["valid_1in5"] == b"pixel"
     assert units["area_km2"] == units["expected_annual_wet_area_km2"] == b"km2"
+    assert all(field.metadata[b"description"] for field in table.schema)
     told = json.loads(table.schema.metadata[b"thalweg"])
     assert told["measures"]["rule"] == "centre"
     assert told["per_cell"] == ["pixels", "area_km2"]

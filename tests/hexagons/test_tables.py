@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from hexagon_tables import LABELS, RETURN_PERIODS, flood_series, statistics
 
+from thalweg.domain.tables import Column
 from thalweg.errors import NoTables, UnreadableTable
+from thalweg.hexagons.bounds import cell_bounds
 from thalweg.hexagons.expected import Integration, expected_annual
 from thalweg.hexagons.tables import (
     connect,
@@ -17,6 +19,7 @@ from thalweg.hexagons.tables import (
     find_tables,
     partition,
     series_table,
+    table_facts,
     write_table,
 )
 
@@ -138,3 +141,21 @@ def test_what_is_no_table_is_named(tmp_path: Path, content: bytes) -> None:
         with pytest.raises(UnreadableTable) as error:
             describe(tmp_path / name)
         assert error.value.where == str(tmp_path / name)
+
+
+def test_the_facts_tell_each_column_with_its_unit_and_words() -> None:
+    words = {"mean": "Mean of the valid pixels"}
+    numbers = statistics(len(CELLS), 3)
+    facts = table_facts(
+        series_table(flood_series("2020", "none"), CELLS, numbers, descriptions=words)
+    )
+    columns = {column.name: column for column in facts.columns}
+    assert facts.rows == len(CELLS)
+    assert facts.bounds == cell_bounds(CELLS)
+    assert columns["cell"] == Column("cell", "uint64", "", "H3 cell as a number")
+    assert columns["mean_1in100"] == Column(
+        "mean_1in100", "double", "cm", "Mean of the valid pixels, 1in100"
+    )
+    expected = columns["expected_annual_depth"].description
+    assert expected == "Mean of the valid pixels, expected in a year"
+    assert columns["wet_share_1in5"].description == ""

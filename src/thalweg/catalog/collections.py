@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thalweg.catalog.ledger import Document
-from thalweg.catalog.stac import CLASSIFICATION, EO, PROJECTION, RASTER, STAC_VERSION
+from thalweg.catalog.stac import CLASSIFICATION, EO, PROJECTION, RASTER, STAC_VERSION, TABLE
 
 MOST_SUMMARISED = 64
 WORLD = [-180.0, -90.0, 180.0, 90.0]
 _NOT_SUMMARISED = {"datetime", "start_datetime", "end_datetime", "title", "description"}
 _SUMMARISED_EXTENSION_FIELDS = {"proj:code"}
-_EXTENSION_PREFIXES = ("proj:", "processing:", "file:")
+_EXTENSION_PREFIXES = ("proj:", "processing:", "file:", "table:")
 _OF_EACH_FILE = ("href", "file:size", "file:checksum")
 _OF_EACH_BAND = ("statistics", "thalweg:percentiles")
-_DECLARED = (PROJECTION, EO, CLASSIFICATION, RASTER)
+_DECLARED = (PROJECTION, EO, CLASSIFICATION, RASTER, TABLE)
 
 
 def build_collection(
@@ -33,7 +33,8 @@ def build_collection(
     """A STAC collection of items, which are read once and in any order.
 
     `license` is an SPDX name or `other`; `providers` are STAC provider objects; `links` are added
-    to those of `export_static`'s layout. Without items the extents are the world and all time.
+    to those of `export_static`'s layout. Without items the extents are the world and all time. The
+    columns of tables are those that any of them has.
     """
     gathered = _Gathered()
     for item in items:
@@ -53,6 +54,7 @@ def build_collection(
             "temporal": {"interval": [[gathered.start, gathered.end]]},
         },
         **({"summaries": gathered.summaries()} if gathered.values else {}),
+        **({"table:columns": list(gathered.columns.values())} if gathered.columns else {}),
         **({"item_assets": gathered.item_assets()} if gathered.assets else {}),
         "links": [
             {"rel": "root", "href": "../catalog.json", "type": "application/json"},
@@ -71,10 +73,12 @@ class _Gathered:
     values: dict[str, set[Any]] = field(default_factory=dict)
     assets: dict[str, Document] = field(default_factory=dict)
     bands: dict[str, dict[str, Document]] = field(default_factory=dict)
+    columns: dict[str, Document] = field(default_factory=dict)
 
     def add(self, item: Document) -> None:
         properties = item["properties"]
-        self.bbox = _union(self.bbox, item["bbox"])
+        if "bbox" in item:
+            self.bbox = _union(self.bbox, item["bbox"])
         start = properties.get("start_datetime") or properties["datetime"]
         end = properties.get("end_datetime") or properties["datetime"]
         self.start = min(start, self.start or start)
@@ -83,6 +87,8 @@ class _Gathered:
         for name, value in properties.items():
             if _is_summarised(name) and isinstance(value, str | int | float | bool):
                 self.values.setdefault(name, set()).add(value)
+        for column in properties.get("table:columns", ()):
+            self.columns.setdefault(column["name"], column)
         for key, asset in item["assets"].items():
             self._add_asset(key, asset)
 

@@ -1,4 +1,4 @@
-"""Where a grid lies on the globe: its outline and bounding box in WGS 84, as GeoJSON has them."""
+"""Where a grid or box lies on the globe: outline and bounding box in WGS 84, as in GeoJSON."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rasterio._err import CPLE_BaseError  # rasterio.errors has no name for GDAL
 from rasterio.crs import CRS
 from rasterio.warp import transform as reproject
 
+from thalweg.domain.tiles import BoundingBox
 from thalweg.errors import WrongCrs
 from thalweg.raster.grid import Grid
 
@@ -34,7 +35,18 @@ def footprint(grid: Grid, *, where: str = "") -> tuple[dict[str, Any], list[floa
     ring = _unwrapped(_outline(grid, where))
     if abs(ring[-1][0] - ring[0][0]) > 180:
         ring = _over_the_pole(ring)
-    ring = _without_overhang(ring, grid)
+    return _placed(_without_overhang(ring, grid))
+
+
+def box_footprint(box: BoundingBox) -> tuple[dict[str, Any], list[float]]:
+    """The outline and bbox of a box, as `footprint` gives those of a grid."""
+    east = box.east if box.west <= box.east else box.east + 360
+    corners = [(box.west, box.south), (east, box.south), (east, box.north), (box.west, box.north)]
+    return _placed([*corners, corners[0]])
+
+
+def _placed(ring: Ring) -> tuple[dict[str, Any], list[float]]:
+    """A closed ring, whose longitudes never jump, as geometry and bbox."""
     west, east = min(x for x, _ in ring), max(x for x, _ in ring)
     turn = 360 * math.floor((west + 180) / 360)
     ring = [(x - turn, y) for x, y in ring]

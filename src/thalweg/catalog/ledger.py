@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, Protocol, Self
 type Document = dict[str, Any]
 """A JSON object: a STAC item or collection, or facts about a file."""
 
+PARQUET_MEDIA_TYPE = "application/vnd.apache.parquet"
+
 
 class Ref(NamedTuple):
     """The place of an object: a zone's name and a key in it."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import thalweg
-from thalweg.catalog.footprint import footprint
-from thalweg.catalog.ledger import Document
+from thalweg.catalog.footprint import box_footprint, footprint
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Document
 from thalweg.domain.pixels import SpecialValue
+from thalweg.domain.tables import Column, TableFacts
 from thalweg.errors import InvalidItem
 from thalweg.raster.grid import Grid
 
@@ -34,6 +35,7 @@ FILE = f"{_EXTENSIONS}/file/v2.1.0/schema.json"
 PROCESSING = f"{_EXTENSIONS}/processing/v1.2.0/schema.json"
 CLASSIFICATION = f"{_EXTENSIONS}/classification/v2.0.0/schema.json"
 RASTER = f"{_EXTENSIONS}/raster/v2.0.0/schema.json"
+TABLE = f"{_EXTENSIONS}/table/v1.2.0/schema.json"
 # odc-stac finds bands by name only through eo:bands.
 EO = f"{_EXTENSIONS}/eo/v1.1.0/schema.json"
 
@@ -86,6 +88,18 @@ class RasterAsset:
     title: str = ""
 
 
+@dataclass(frozen=True)
+class TableAsset:
+    """What an item says of a table's file; `size` and `checksum` are as in `RasterAsset`."""
+
+    href: str
+    size: int
+    checksum: str
+    facts: TableFacts
+    media_type: str = PARQUET_MEDIA_TYPE
+    title: str = ""
+
+
 def build_item(
     item_id: str,
     collection_id: str,
@@ -107,29 +121,90 @@ def build_item(
     layout. Raises `InvalidItem` for a special value that is no integer,
     `WrongCrs` where the grid has no place on the globe.
     """
-    geometry, bbox = footprint(raster.grid, where=item_id)
-    return {
-        "type": "Feature",
-        "stac_version": STAC_VERSION,
-        "stac_extensions": _extensions(raster),
-        "id": item_id,
-        "collection": collection_id,
-        "geometry": geometry,
-        "bbox": bbox,
-        "properties": {
+    return _feature(
+        item_id,
+        collection_id,
+        footprint(raster.grid, where=item_id),
+        _asset(raster, item_id),
+        extensions=_extensions(raster),
+        properties={
             **properties,
             **_times(start, end),
             **_projection(raster.grid),
-            "processing:lineage": lineage,
-            "processing:software": dict(software or {"thalweg": thalweg.__version__}),
+            **_processing(lineage, software),
         },
-        "assets": {DATA_ASSET: _asset(raster, item_id)},
+        links=[
+            *({"rel": "derived_from", "href": href} for href in derived_from),
+            *({"rel": "via", "href": href} for href in via),
+        ],
+    )
+
+
+def build_table_item(
+    item_id: str,
+    collection_id: str,
+    table: TableAsset,
+    *,
+    start: str,
+    end: str,
+    properties: Mapping[str, Any],
+    lineage: str,
+    software: Mapping[str, str] | None = None,
+) -> Document:
+    """A STAC item with one asset, `data`, that is a table; the rest as `build_item` has it."""
+    facts = table.facts
+    return _feature(
+        item_id,
+        collection_id,
+        box_footprint(facts.bounds) if facts.bounds else None,
+        {
+            "href": table.href,
+            "type": table.media_type,
+            "roles": ["data"],
+            **({"title": table.title} if table.title else {}),
+            **_file(table.size, table.checksum),
+        },
+        extensions=[TABLE, FILE, PROCESSING],
+        properties={
+            **properties,
+            **_times(start, end),
+            "table:columns": [_column(column) for column in facts.columns],
+            "table:row_count": facts.rows,
+            **(
+                {"table:primary_geometry": facts.primary_geometry} if facts.primary_geometry else {}
+            ),
+            **_processing(lineage, software),
+        },
+    )
+
+
+def _feature(
+    item_id: str,
+    collection_id: str,
+    place: tuple[Document, list[float]] | None,
+    asset: Document,
+    *,
+    extensions: Sequence[str],
+    properties: Document,
+    links: Sequence[Document] = (),
+) -> Document:
+    """A STAC item of one asset in `export_static`'s layout; `place` is its geometry and bbox."""
+    geometry, bbox = place or (None, None)
+    return {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": list(extensions),
+        "id": item_id,
+        "collection": collection_id,
+        "geometry": geometry,
+        **({"bbox": bbox} if bbox else {}),
+        "properties": properties,
+        "assets": {DATA_ASSET: asset},
         "links": [
             _link("root", "../../catalog.json"),
             _link("parent", "../collection.json"),
             _link("collection", "../collection.json"),
-            *({"rel": "derived_from", "href": href} for href in derived_from),
-            *({"rel": "via", "href": href} for href in via),
+            *links,
         ],
     }
 
@@ -191,14 +266,28 @@ def _projection(grid: Grid) -> Document:
     }
 
 
+def _processing(lineage: str, software: Mapping[str, str] | None) -> Document:
+    return {
+        "processing:lineage": lineage,
+        "processing:software": dict(software or {"thalweg": thalweg.__version__}),
+    }
+
+
+def _file(size: int, checksum: str) -> Document:
+    return {"file:size": size, "file:checksum": _SHA256_MULTIHASH + checksum}
+
+
+def _column(column: Column) -> Document:
+    return {name: value for name, value in asdict(column).items() if value}
+
+
 def _asset(raster: RasterAsset, where: str) -> Document:
     return {
         "href": raster.href,
         "type": raster.media_type,
         "roles": ["data"],
         **({"title": raster.title} if raster.title else {}),
-        "file:size": raster.size,
-        "file:checksum": _SHA256_MULTIHASH + raster.checksum,
+        **_file(raster.size, raster.checksum),
         "bands": [_band(band) for band in raster.bands],
         "eo:bands": [
             {"name": band.name, **({"description": band.description} if band.description else {})}

@@ -1,4 +1,4 @@
-"""What zonal statistics become in a table: the columns, and their units."""
+"""What zonal statistics become in a table: the columns, their units, and what they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from thalweg.hexagons.layers import Series
 from thalweg.hexagons.statistics import CellStatistics
 from thalweg.hexagons.tables import series_table
 
-type Column = tuple[str, NDArray[Any], str]
+type Column = tuple[str, NDArray[Any], str, str]
+"""Name, values, unit, and what it is in words."""
 
 PERCENTILES = (50, 90)
 
@@ -36,43 +37,54 @@ def measured_table(
     if bands != len(series.labels):
         raise WrongShape(f"{bands} bands for {len(series.labels)} layers", where=series.id)
     columns = [*_counts(measured), *_values(measured, percentiles), *_depths(measured)]
+    per_cell = list(_per_cell(measured))
     return series_table(
         series,
         measured.cells,
-        {name: values for name, values, _ in columns},
-        per_cell={"pixels": measured.pixels, "area_km2": measured.area_km2},
+        {name: values for name, values, *_ in columns},
+        per_cell={name: values for name, values, *_ in per_cell},
         countries=countries,
-        units={name: unit for name, _, unit in columns} | {"pixels": "pixel", "area_km2": "km2"},
+        units={name: unit for name, _, unit, _ in [*per_cell, *columns]},
+        descriptions={name: words for name, *_, words in [*per_cell, *columns]},
         integration=integration,
         notes={"measures": measured.measures.to_json()},
     )
 
 
+def _per_cell(measured: CellStatistics) -> Iterator[Column]:
+    yield "pixels", measured.pixels, "pixel", "Pixels of any kind"
+    yield "area_km2", measured.area_km2, "km2", "Area of the pixels of any kind"
+
+
 def _counts(measured: CellStatistics) -> Iterator[Column]:
-    yield "valid", measured.valid, "pixel"
-    yield "nodata", measured.nodata, "pixel"
+    yield "valid", measured.valid, "pixel", "Pixels that hold a measurement"
+    yield "nodata", measured.nodata, "pixel", "Pixels without data"
     for meaning in measured.measures.special:
-        yield meaning, measured.special(meaning), "pixel"
-    yield "wet", measured.wet, "pixel"
+        words = f"Pixels of {meaning.replace('_', ' ')}"
+        yield meaning, measured.special(meaning), "pixel", words
+    yield "wet", measured.wet, "pixel", "Valid pixels above 0"
 
 
 def _values(measured: CellStatistics, percentiles: Sequence[int]) -> Iterator[Column]:
     unit = measured.measures.rules.unit
-    yield "mean", measured.mean, unit
-    yield "wet_mean", measured.wet_mean, unit
-    yield "std", measured.std, unit
-    yield "min", measured.minimum, unit
-    yield "max", measured.maximum, unit
-    yield "sum", measured.total, unit
+    yield "mean", measured.mean, unit, "Mean of the valid pixels"
+    yield "wet_mean", measured.wet_mean, unit, "Mean of the wet pixels"
+    yield "std", measured.std, unit, "Standard deviation of the valid pixels"
+    yield "min", measured.minimum, unit, "Least of the valid pixels"
+    yield "max", measured.maximum, unit, "Greatest of the valid pixels"
+    yield "sum", measured.total, unit, "Sum of the valid pixels"
     if measured.measures.histogram:
         for percentile in percentiles:
-            yield f"p{percentile}", measured.percentile(percentile), unit
+            words = f"Percentile {percentile} of the valid pixels"
+            yield f"p{percentile}", measured.percentile(percentile), unit, words
 
 
 def _depths(measured: CellStatistics) -> Iterator[Column]:
-    yield "wet_share", measured.wet_share, "1"
-    yield "wet_area_km2", measured.wet_area_km2, "km2"
+    yield "wet_share", measured.wet_share, "1", "Wet share of the valid pixels"
+    yield "wet_area_km2", measured.wet_area_km2, "km2", "Area of the wet pixels"
     for depth in measured.measures.depths_m:
         name = f"above_{depth * 100:g}cm".replace(".", "_")
-        yield f"share_{name}", measured.share_above(depth), "1"
-        yield f"area_{name}_km2", measured.area_above_km2(depth), "km2"
+        share = f"Share of the valid pixels above {depth:g} m"
+        yield f"share_{name}", measured.share_above(depth), "1", share
+        area = f"Area of the pixels above {depth:g} m"
+        yield f"area_{name}_km2", measured.area_above_km2(depth), "km2", area

@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from thalweg.domain.tables import Column, TableFacts
 from thalweg.errors import NoTables, UnreadableTable
+from thalweg.hexagons.bounds import cell_bounds
 from thalweg.hexagons.cells import Cells, cell_strings
 from thalweg.hexagons.expected import Integration, expected_annual
 from thalweg.hexagons.layers import Series, column_name
@@ -48,6 +50,7 @@ def series_table(
     per_cell: Statistics | None = None,
     countries: Sequence[str | None] | None = None,
     units: Mapping[str, str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
     integration: Integration | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> pa.Table:
@@ -56,29 +59,25 @@ def series_table(
     `per_cell` are numbers [n] that all layers have in common, such as the pixels of a cell. NaN
     becomes null. Where the series has return periods, those statistics that are in `EXPECTED` are
     integrated over annual probability. `units` names each column's unit where it is not that of the
-    pixels. `notes` go into the metadata beside series and integration: the sampling rule, say.
+    pixels, `descriptions` what it is in words. `notes` go into the metadata beside series and
+    integration: the sampling rule, say.
     """
     order = np.argsort(cells)
-    cells = cells[order]
-    columns: dict[pa.Field, Any] = {
-        pa.field("cell", pa.uint64(), nullable=False): cells,
-        pa.field("h3", pa.string(), nullable=False): cell_strings(cells),
-        pa.field("country", pa.string()): _ordered(countries or [None] * len(cells), order),
-        pa.field("series", pa.string(), nullable=False): [series.id] * len(cells),
-    }
-    for name, value in series.coordinates.items():
-        columns[pa.field(name, pa.string())] = [value] * len(cells)
+    words = descriptions or {}
+    columns = _key_columns(series, cells[order], _ordered(countries or [None] * len(cells), order))
     for name, values in (per_cell or {}).items():
-        columns[_field(name, values.dtype, _unit(series, name, units))] = values[order]
+        unit = _unit(series, name, units)
+        columns[_field(name, values.dtype, unit, words.get(name))] = values[order]
     chosen = integration or Integration()
     for statistic, column in _expected(series, statistics).items():
         values = expected_annual(statistics[statistic], series.return_periods, chosen)
-        field = _field(column, np.dtype(np.float64), _unit(series, statistic, units))
-        columns[field] = values[order]
+        unit, told = _unit(series, statistic, units), _expected_words(words.get(statistic))
+        columns[_field(column, np.dtype(np.float64), unit, told)] = values[order]
     for statistic, per_layer in statistics.items():
         unit = _unit(series, statistic, units)
         for layer, label in enumerate(series.labels):
-            field = _field(column_name(statistic, label), per_layer.dtype, unit)
+            told = _layer_words(words.get(statistic), label)
+            field = _field(column_name(statistic, label), per_layer.dtype, unit, told)
             columns[field] = per_layer[order, layer]
     described = {
         "series": series.to_json(),
@@ -102,6 +101,19 @@ def write_table(table: pa.Table, path: Path) -> None:
         use_dictionary=["country", "series"],
         write_page_index=True,
     )
+
+
+def table_facts(table: pa.Table) -> TableFacts:
+    """What is told of a table that has a column `cell`, in catalogues."""
+    cells = table["cell"].to_numpy()
+    return TableFacts(
+        table.num_rows, tuple(_column(field) for field in table.schema), cell_bounds(cells)
+    )
+
+
+def _column(field: pa.Field) -> Column:
+    told = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    return Column(field.name, str(field.type), told.get("unit", ""), told.get("description", ""))
 
 
 @dataclass(frozen=True)
@@ -178,5 +190,35 @@ def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> st
     return (units or {}).get(statistic, series.unit)
 
 
-def _field(name: str, dtype: np.dtype[Any], unit: str) -> pa.Field:
-    return pa.field(name, pa.from_numpy_dtype(dtype), metadata={"unit": unit})
+def _key_columns(
+    series: Series, cells: Cells, countries: Sequence[str | None]
+) -> dict[pa.Field, Any]:
+    """What rows are found by: the cell, its country, and the scenario with its coordinates."""
+
+    def key(name: str, kind: pa.DataType, words: str, *, nullable: bool = False) -> pa.Field:
+        return pa.field(name, kind, nullable=nullable, metadata={"description": words})
+
+    text, country = pa.string(), "Country of the cell's centre, by ISO 3166-1 alpha-3 code"
+    return {
+        key("cell", pa.uint64(), "H3 cell as a number"): cells,
+        key("h3", text, "H3 cell as hexadecimal text"): cell_strings(cells),
+        key("country", text, country, nullable=True): countries,
+        key("series", text, "Scenario, by its id"): [series.id] * len(cells),
+        **{
+            key(name, text, "Coordinate of the scenario", nullable=True): [value] * len(cells)
+            for name, value in series.coordinates.items()
+        },
+    }
+
+
+def _expected_words(words: str | None) -> str | None:
+    return words and f"{words}, expected in a year"
+
+
+def _layer_words(words: str | None, label: str) -> str | None:
+    return f"{words}, {label}" if words and label else words
+
+
+def _field(name: str, dtype: np.dtype[Any], unit: str, description: str | None) -> pa.Field:
+    told = {"unit": unit, **({"description": description} if description else {})}
+    return pa.field(name, pa.from_numpy_dtype(dtype), metadata=told)

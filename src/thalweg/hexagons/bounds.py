@@ -1,0 +1,88 @@
+"""The bounding box of many H3 cells."""
+
+from __future__ import annotations
+
+import h3.api.numpy_int as h3
+import numpy as np
+from numpy.typing import NDArray
+
+from thalweg.domain.tiles import BoundingBox
+from thalweg.hexagons.cells import Cells
+
+type Degrees = NDArray[np.float64]
+
+MOST_CELLS = 10_000
+# All descendants of a cell lie within 1.053 of its radius, by h3's construction in the plane; its
+# box reaches 0.866 of it at least. The rest is for the distortion on the sphere.
+_MARGIN = 0.25
+_DIGITS = 9
+_RESOLUTION_AT, _DIGIT_BITS = 52, 3
+
+
+def cell_bounds(cells: Cells) -> BoundingBox | None:
+    """The box around cells of one resolution, with `west > east` over the antimeridian.
+
+    It is the smallest one for up to `MOST_CELLS` cells. More are looked at by so many of their
+    ancestors, and the box may be larger by the size of one of these. It is as wide as the globe
+    where the cells leave no gap between meridians, or hold a pole. None without cells.
+    """
+    if len(cells) == 0:
+        return None
+    ancestors = _few(cells)
+    west, south, east, north = _boxes(ancestors)
+    if ancestors is not cells:
+        wide, high = (east - west) * _MARGIN, (north - south) * _MARGIN
+        west, south, east, north = west - wide, south - high, east + wide, north + high
+    span = _span(west, east)
+    lowest, highest = max(south.min(), -90.0), min(north.max(), 90.0)
+    return BoundingBox(*(round(float(v), _DIGITS) for v in (span[0], lowest, span[1], highest)))
+
+
+def _few(cells: Cells) -> Cells:
+    """The cells, or their ancestors of the finest resolution at which they are not too many."""
+    resolution, few = h3.get_resolution(int(cells[0])), cells
+    while len(few) > MOST_CELLS:
+        resolution -= 1
+        few = np.unique(_parents(few, resolution))
+    return few
+
+
+def _parents(cells: Cells, resolution: int) -> Cells:
+    """The ancestors one resolution up, which is `resolution`: their last digit is no more used."""
+    unused = np.uint64(7 << (_DIGIT_BITS * (14 - resolution)))
+    finer = np.uint64(1 << _RESOLUTION_AT)
+    return (cells | unused) - finer
+
+
+def _boxes(cells: Cells) -> tuple[Degrees, Degrees, Degrees, Degrees]:
+    """West, south, east and north of each cell; longitudes go beyond 180 where one needs them."""
+    boundaries = [h3.cell_to_boundary(cell) for cell in cells.tolist()]
+    counts = np.array([len(boundary) for boundary in boundaries])
+    first = np.cumsum(counts) - counts
+    points = np.array([point for boundary in boundaries for point in boundary], np.float64)
+    begin = np.repeat(points[first, 1], counts)
+    longitudes = begin + (points[:, 1] - begin + 180) % 360 - 180
+    west = np.minimum.reduceat(longitudes, first)
+    east = np.maximum.reduceat(longitudes, first)
+    south = np.minimum.reduceat(points[:, 0], first)
+    north = np.maximum.reduceat(points[:, 0], first)
+    resolution = h3.get_resolution(int(cells[0]))
+    for pole, limit in ((-90.0, south), (90.0, north)):
+        holds = cells == h3.latlng_to_cell(pole, 0, resolution)
+        limit[holds], west[holds], east[holds] = pole, -180.0, 180.0
+    return west, south, east, north
+
+
+def _span(west: Degrees, east: Degrees) -> tuple[float, float]:
+    """The shortest way from west to east around all spans, each end in -180..180."""
+    start = (west + 180) % 360 - 180
+    order = np.argsort(start)
+    start, end = start[order], (start + east - west)[order]
+    reached = np.maximum.accumulate(end)
+    reached = np.maximum(reached, reached[-1] - 360)
+    gaps = np.append(start[1:], start[0] + 360) - reached
+    widest = int(np.argmax(gaps))
+    if gaps[widest] <= 0:
+        return -180.0, 180.0
+    first, last = float(start[(widest + 1) % len(start)]), float(reached[widest])
+    return first, last - 360 if last > 180 else last
