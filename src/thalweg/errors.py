@@ -240,6 +240,14 @@ class MissingColumn(HexagonError):
     """The file holds no column of that name."""
 
 
+class UnreadableFeatures(HexagonError):
+    """The vector file cannot be used."""
+
+
+class TooManyCategories(HexagonError):
+    """The column tells more categories than a table has room for."""
+
+
 class UnknownPlace(HexagonError):
     """No outline has that code."""
 
@@ -274,6 +282,35 @@ class PackageMissing(UsageError):
 
 class PlottingMissing(UsageError):
     """Drawing maps needs matplotlib, which is not installed."""
+
+
+# Buildings -------------------------------------------------------------------------------------
+
+
+class BuildingsError(ThalwegError):
+    """Buildings could not be read or written."""
+
+
+class UnreadableBuildings(BuildingsError):
+    """The file holds no buildings that can be read, or is damaged."""
+
+
+class NoBuildings(BuildingsError):
+    """Nothing that was read is a building."""
+
+
+class UnknownThreshold(BuildingsError):
+    """No confidence is known for that precision and tile."""
+
+
+class PublisherUnavailable(BuildingsError):
+    """The publisher's catalogue or store did not answer; it may again."""
+
+    transient = True
+
+
+class UnexpectedAnswer(BuildingsError):
+    """The publisher's catalogue or store answered something that is not known there."""
 
 
 # The catalogue ---------------------------------------------------------------------------------
@@ -315,6 +352,32 @@ class CollectionNotFound(CatalogError):
 
 class ItemNotFound(CatalogError):
     """The catalogue holds no item of that id."""
+
+
+class UnknownCoordinate(CatalogError):
+    """No item has such a dimension, or such a value of it."""
+
+
+class NothingFound(CatalogError):
+    """Nothing in the catalogue is what was asked for."""
+
+
+class AmbiguousScenario(CatalogError):
+    """What was asked for is more than one scenario."""
+
+
+class LayerNotFound(CatalogError):
+    """The source catalogue holds no layer of that id."""
+
+
+class LayerConflict(CatalogError):
+    """Another layer has that id already."""
+
+
+class InvalidLayer(CatalogError):
+    """A layer's file is not valid."""
+
+    exit_code = 2
 
 
 class InvalidItem(CatalogError):

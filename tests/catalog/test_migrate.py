@@ -4,9 +4,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from ledger_samples import make_artifact, make_item
 from sqlalchemy import Engine, create_engine
 
 from thalweg.catalog import schema
@@ -76,3 +79,44 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     connection.close()
     open_catalog(path).close()
+
+
+@pytest.fixture
+def first_revision(path: Path) -> Path:
+    """A catalogue as the first revision left it, with sources, artifacts and items."""
+    path.parent.mkdir(parents=True)
+    connection = sqlite3.connect(path)
+    connection.executescript(Path(__file__).with_name("catalog_0001.sql").read_text())
+    connection.close()
+    return path
+
+
+def test_the_first_revision_still_makes_the_catalogue_that_is_kept(
+    first_revision: Path, tmp_path: Path
+) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    made, kept = (create_engine(f"sqlite:///{p}") for p in (tmp_path / "a.db", first_revision))
+    with made.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    assert made_of(made) == made_of(kept)
+    made.dispose()
+    kept.dispose()
+
+
+def test_a_catalogue_of_the_first_revision_loses_nothing(first_revision: Path) -> None:
+    with open_catalog(first_revision) as catalog:
+        kept = list(catalog.artifacts(current=None))
+        assert kept == sorted(
+            [make_artifact("a", 0), make_artifact("a", 1), make_artifact("b", 0)],
+            key=lambda artifact: artifact.ref,
+        )
+        assert list(catalog.items("flood")) == [make_item("a", 1), make_item("b", 0)]
+        assert [source.status for source in catalog.sources("flood")] == ["ok", "rejected"]
+        assert catalog.layers() == []
+        assert catalog.themes() == []
+    connection = sqlite3.connect(first_revision)
+    found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    assert found == [(schema.REVISION,)]
+    connection.close()

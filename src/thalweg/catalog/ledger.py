@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
+from thalweg.domain.layers import Layer, Theme
+
 type Document = dict[str, Any]
 """A JSON object: a STAC item or collection, or facts about a file."""
 
@@ -113,7 +115,8 @@ class Lineage:
 
 
 class Catalog(Protocol):
-    """The ledger of sources and artifacts, and the STAC documents that describe them.
+    """The ledger of sources and artifacts, the STAC documents that describe them, and the layers
+    that they hold.
 
     Safe to use from several processes at once. Every method may raise `CatalogBusy` (another
     process wrote for too long; transient), `DiskFull` or `CatalogUnreadable`. A write happens
@@ -182,6 +185,26 @@ class Catalog(Protocol):
 
     def item(self, collection_id: str, item_id: str) -> Document:
         """The item of that id; raises `ItemNotFound`."""
+
+    def put_layers(
+        self, layers: Iterable[Layer], themes: Iterable[Theme] = (), *, pipeline: str | None = None
+    ) -> None:
+        """Register layers in place of those of their ids, and themes, in one transaction.
+
+        Of a theme that is known, what is left empty stays as it was.
+        With `pipeline` they are all that it declares: what it declared before and does not now is
+        kept, and marked. Raises `LayerConflict` where two of them, or one of them and a declared
+        layer of another pipeline or of none, have one id.
+        """
+
+    def layers(self, theme: str | None = None, pipeline: str | None = None) -> list[Layer]:
+        """The layers of the source catalogue, ordered by id."""
+
+    def layer(self, layer_id: str) -> Layer:
+        """The layer of that id; raises `LayerNotFound`."""
+
+    def themes(self) -> list[Theme]:
+        """The themes of the source catalogue, ordered by id."""
 
     def close(self) -> None:
         """Let go of the store."""

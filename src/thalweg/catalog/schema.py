@@ -1,4 +1,4 @@
-"""The ledger's tables, and the migration that they stand at."""
+"""The catalogue's tables, and the migration that they stand at."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData(
     naming_convention={
@@ -111,4 +112,37 @@ items = Table(
     Column("document", JSON, nullable=False),
     PrimaryKeyConstraint("collection_id", "id"),
     Index("ix_items_artifact_id", "artifact_id"),
+)
+
+themes = Table(
+    "themes",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("description", String, nullable=False),
+)
+
+layers = Table(
+    "layers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("theme", String, ForeignKey("themes.id"), nullable=False),
+    Column("dataset", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("license", String, nullable=False),
+    Column("nodata", Float),
+    Column("description", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("citation", String, nullable=False),
+    Column("crs", String, nullable=False),
+    Column("pixel", Float),
+    Column("coordinates", JSON, nullable=False),
+    Column("statistics", JSON, nullable=False),
+    Column("resolutions", JSON, nullable=False),
+    Column("pipeline", String),
+    Column("declared", Boolean, nullable=False),
+    CheckConstraint("pipeline IS NOT NULL OR declared", name="declared"),
+    Index("ix_layers_theme", "theme"),
+    Index("ix_layers_pipeline", "pipeline"),
 )

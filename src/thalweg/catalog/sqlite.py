@@ -27,8 +27,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
+from thalweg.catalog import layers as source_catalogue
 from thalweg.catalog import schema, statements
 from thalweg.catalog.ledger import Artifact, Catalog, Document, Lineage, Ref, Source
+from thalweg.domain.layers import Layer, Theme
 from thalweg.errors import (
     CatalogBusy,
     CatalogError,
@@ -227,6 +229,32 @@ class SqliteCatalog:
                 hint="list what there is with `thalweg catalog list`",
             )
         return document
+
+    # The source catalogue -----------------------------------------------------------------------
+
+    def put_layers(
+        self, layers: Iterable[Layer], themes: Iterable[Theme] = (), *, pipeline: str | None = None
+    ) -> None:
+        given = list(layers)
+        bare = [Theme(name) for name in sorted({layer.theme for layer in given})]
+        with self._write() as connection:
+            source_catalogue.put_themes(connection, [*bare, *themes])
+            source_catalogue.put_layers(connection, given)
+            if pipeline is not None:
+                declared = [layer.id for layer in given]
+                source_catalogue.mark_undeclared(connection, pipeline, declared)
+
+    def layers(self, theme: str | None = None, pipeline: str | None = None) -> list[Layer]:
+        with self._read() as connection:
+            return source_catalogue.read_layers(connection, theme=theme, pipeline=pipeline)
+
+    def layer(self, layer_id: str) -> Layer:
+        with self._read() as connection:
+            return source_catalogue.read_layer(connection, layer_id)
+
+    def themes(self) -> list[Theme]:
+        with self._read() as connection:
+            return source_catalogue.read_themes(connection)
 
     # Transactions -------------------------------------------------------------------------------
 
