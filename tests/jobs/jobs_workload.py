@@ -57,18 +57,24 @@ def request(
     return RunRequest("workload", "jobs_workload:plan", plans, names, submission)
 
 
-def plan(payload: dict[str, Any], stage: str) -> dict[str, Any]:
-    return payload[stage]
+def plan(payload: dict[str, Any], stage: str) -> list[dict[str, Any]]:
+    return [payload[stage]]
 
 
-def plan_from_journal(payload: dict[str, Any], stage: str) -> dict[str, Any]:
+def plan_from_journal(payload: dict[str, Any], stage: str) -> list[dict[str, Any]]:
     """Stage b has one task for each that stage a finished."""
     journal = Path(payload["journal"])
     if stage == "a":
         keys = [f"a-{number}" for number in range(payload["number"])]
     else:
         keys = [event["key"].replace("a-", "b-") for event in read(journal, "stop")]
-    return StagePlan(tuple(task("work", key, journal) for key in keys)).to_json()
+    return [StagePlan(tuple(task("work", key, journal) for key in keys)).to_json()]
+
+
+def plan_all_at_once(payload: dict[str, Any], stage: str) -> list[dict[str, Any]]:
+    """The stage asked for and those after it; notes when it is asked."""
+    note({**payload, "key": stage}, "plan")
+    return [payload[name] for name in "abc" if name >= stage]
 
 
 def plan_nothing_there(payload: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -85,6 +91,10 @@ def plan_nonsense(payload: dict[str, Any], stage: str) -> dict[str, Any]:
 
 
 # Tasks -----------------------------------------------------------------------------------------
+
+
+def is_imported(module: str) -> bool:
+    return module in sys.modules
 
 
 def note(payload: dict[str, Any], what: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from jobs_workload import read, request, task, times_run, wait_for
 
-from thalweg.jobs.database import open_database
+from thalweg.jobs.database import open_database, sqlite_driver
 from thalweg.jobs.recorded_runs import open_recorded_runs
 from thalweg.jobs.schema import tasks
 from thalweg.jobs.tasks import RunRequest
@@ -69,6 +69,22 @@ def recorded(folder: Path) -> dict[str, tuple[Any, ...]]:
         rows = connection.execute(sa.select(tasks).where(tasks.c.state == "done")).all()
     engine.dispose()
     return {row.key: tuple(row) for row in rows}
+
+
+def stop(driver: subprocess.Popen[str], folder: Path) -> None:
+    """Stop a process, but not amid a write: its lock would stop all others with it."""
+    database = sqlite_driver().connect(folder / "jobs.db", timeout=0.3, isolation_level=None)
+    while True:
+        driver.send_signal(signal.SIGSTOP)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite_driver().OperationalError:
+            driver.send_signal(signal.SIGCONT)
+            time.sleep(0.02)
+        else:
+            database.rollback()
+            database.close()
+            return
 
 
 def no_process_left(journal: Path, seconds: float = 5.0) -> bool:
@@ -171,7 +187,7 @@ def test_a_stopped_process_that_lost_its_lease_records_nothing_when_woken(
     submitted = request([task("work", key, journal, seconds=0.2) for key in keys])
     zombie = start_driver(submitted)
     wait_for(journal, "start", 3)
-    zombie.send_signal(signal.SIGSTOP)
+    stop(zombie, folder)
     # A lease is a lock and does not run out: lose it as a file system would.
     lease = folder / "executors" / "local-0.lock"
     (folder / "fresh").touch()
@@ -193,7 +209,7 @@ def test_a_stopped_process_keeps_its_work_until_woken(
     submitted = request([task("work", key, journal, seconds=0.1) for key in keys])
     sleeper = start_driver(submitted)
     wait_for(journal, "start", 2)
-    sleeper.send_signal(signal.SIGSTOP)
+    stop(sleeper, folder)
     other = start_driver(submitted)
     assert other.stdout.readline() == "ready\n"
     # Longer than the others look for dead owners.

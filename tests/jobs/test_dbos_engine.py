@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from jobs_workload import QUICK, request, run, task, times_run
+from jobs_workload import QUICK, read, request, run, task, times_run
 
 from thalweg.errors import RunNotFound
 from thalweg.jobs.dbos_engine import DbosEngine
 from thalweg.jobs.status import RunStatus
-from thalweg.jobs.tasks import Missing, RunRequest
+from thalweg.jobs.tasks import Missing, RunRequest, StagePlan
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,33 @@ def test_a_stage_is_planned_after_the_one_before_ended(engine: DbosEngine, journ
     planner = "jobs_workload:plan_from_journal"
     status = run(engine, RunRequest("w", planner, payload, ("a", "b"), "once"))
     assert [stage.done for stage in status.stages] == [7, 7]
+
+
+def test_stages_with_nothing_before_them_are_planned_together(
+    engine: DbosEngine, journal: Path
+) -> None:
+    tasks = (task("work", "c-0", journal),)
+    payload = {
+        "journal": str(journal),
+        "a": StagePlan(already=3).to_json(),
+        "b": StagePlan(missing=(Missing("x", "it is not there"),)).to_json(),
+        "c": StagePlan(tasks).to_json(),
+    }
+    planner = "jobs_workload:plan_all_at_once"
+    status = run(engine, RunRequest("w", planner, payload, ("a", "b", "c"), "once"))
+    assert [(stage.already, stage.done) for stage in status.stages] == [(3, 0), (0, 0), (0, 1)]
+    assert [event["key"] for event in read(journal, "plan")] == ["a"]
+
+
+def test_a_stage_planned_before_the_tasks_of_an_earlier_one_fails_the_run(
+    engine: DbosEngine, journal: Path
+) -> None:
+    plan = StagePlan((task("work", "one", journal),)).to_json()
+    payload = {"journal": str(journal), "a": plan, "b": plan, "c": plan}
+    planner = "jobs_workload:plan_all_at_once"
+    status = run(engine, RunRequest("w", planner, payload, ("a", "b", "c"), "once"))
+    assert status.failures[0].error["code"] == "InvalidPlan"
+    assert not times_run(journal)
 
 
 # Errors and retries ----------------------------------------------------------------------------

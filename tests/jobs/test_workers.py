@@ -34,6 +34,17 @@ def test_calls_go_to_one_worker_that_stays(pool: WorkerPool, journal: Path) -> N
     assert f'"worker": {worker}' in journal.read_text().splitlines()[0]
 
 
+def test_a_worker_started_early_does_the_first_call(journal: Path) -> None:
+    pool = WorkerPool(preload=("colorsys",))
+    try:
+        pool.start_one()
+        (worker,) = pool.processes()
+        assert pool.call("jobs_workload:is_imported", ["colorsys"], 30.0)
+        assert pool.processes() == [worker]
+    finally:
+        pool.close()
+
+
 def test_an_error_crosses_with_its_place_and_hint(pool: WorkerPool, journal: Path) -> None:
     with pytest.raises(UndeclaredValue) as caught:
         call(pool, "undeclared", journal)

@@ -21,7 +21,7 @@ from thalweg.errors import ThalwegError
 from thalweg.jobs.tasks import StagePlan
 from thalweg.pipelines.choice import Choice, choose
 from thalweg.pipelines.loader import find, load
-from thalweg.pipelines.runner import plan_stage, prepare, run_request, run_task
+from thalweg.pipelines.runner import plan_stages, prepare, run_request, run_task
 from thalweg.pipelines.schema import Pipeline
 from thalweg.pipelines.workspace import Workspace
 
@@ -157,7 +157,7 @@ class Chain:
         request = run_request(pipeline, replace(choice, **limits), self.workspace)
         outcome = Outcome()
         for stage in request.stages:
-            plan = StagePlan.from_json(plan_stage(request.payload, stage))
+            plan = StagePlan.from_json(plan_stages(request.payload, stage)[0])
             outcome.made[stage] = []
             outcome.already[stage] = plan.already
             outcome.missing[stage] = {lost.key: lost.reason for lost in plan.missing}

@@ -113,13 +113,16 @@ def _run(
 ) -> RunStatus:
     from thalweg.cli.progress import Progress
     from thalweg.jobs.engine import open_engine
-    from thalweg.pipelines.runner import prepare, run_request
+    from thalweg.pipelines.runner import PRELOAD, prepare, run_request
 
-    prepare(pipeline, workspace)
     request = run_request(pipeline, choice, workspace)
     with open_engine(
-        workspace.jobs_folder, workers=settings.jobs.workers, memory=settings.jobs.memory
+        workspace.jobs_folder,
+        workers=settings.jobs.workers,
+        memory=settings.jobs.memory,
+        preload=PRELOAD,
     ) as engine:
+        prepare(pipeline, workspace)
         run_id = engine.submit(request)
         try:
             with Progress(engine, engine.status(run_id), quiet=quiet) as progress:

@@ -35,7 +35,7 @@ from thalweg.jobs.recorded_runs import DATABASE, EXECUTORS, RecordedRuns
 from thalweg.jobs.retries import Retries
 from thalweg.jobs.schema import create_tables
 from thalweg.jobs.status import RunStatus
-from thalweg.jobs.tasks import Document, RunRequest, StagePlan
+from thalweg.jobs.tasks import Document, RunRequest, StagePlan, plans_from_json
 from thalweg.jobs.workers import WorkerPool
 
 RUN_POLL = 0.2
@@ -53,7 +53,12 @@ class DbosEngine(RecordedRuns):
     """See `thalweg.jobs.engine.Engine`. DBOS allows one in a process at a time."""
 
     def __init__(
-        self, folder: Path, processors: int, memory: int, retries: Retries | None = None
+        self,
+        folder: Path,
+        processors: int,
+        memory: int,
+        retries: Retries | None = None,
+        pool: WorkerPool | None = None,
     ) -> None:
         if not ONE_IN_A_PROCESS.acquire(blocking=False):
             raise EngineOpen
@@ -61,7 +66,7 @@ class DbosEngine(RecordedRuns):
         super().__init__(database, leases)
         self._retries = retries or Retries()
         self._admission = Admission(memory, processors)
-        self._pool = WorkerPool()
+        self._pool = pool or WorkerPool()
         self._closing = threading.Event()
         self._workflows_under_way = 0
         self._workflow_ended = threading.Condition()
@@ -141,12 +146,13 @@ class DbosEngine(RecordedRuns):
         """Whether the run goes on after the stage."""
         if not self._records.is_planned(run, stage):
             try:
-                plan = self._plan(stage, request)
+                plans = self._plan(stage, request)
             except ThalwegError as error:
                 self._records.end_stage(run, stage, error.to_json())
                 self._records.end_run(run, "failed")
                 return False
-            self._records.record_plan(run, stage, plan)
+            for planned, plan in plans.items():
+                self._records.record_plan(run, planned, plan)
         self._enqueue_tasks(run, stage)
         while self._records.has_unfinished_tasks(run, stage):
             if not self._records.is_running(run):
@@ -156,13 +162,15 @@ class DbosEngine(RecordedRuns):
         self._records.end_stage(run, stage)
         return self._records.is_running(run)
 
-    def _plan(self, stage: str, request: RunRequest) -> StagePlan:
-        def attempt() -> StagePlan:
+    def _plan(self, stage: str, request: RunRequest) -> dict[str, StagePlan]:
+        """The plan of the stage, and of those after it that are known with it."""
+
+        def attempt() -> dict[str, StagePlan]:
             with self._admission.admit(0):
                 arguments = [request.payload, stage]
-                return StagePlan.from_json(
-                    self._pool.call(request.planner, arguments, PLANNING_TIMEOUT)
-                )
+                plans = self._pool.call(request.planner, arguments, PLANNING_TIMEOUT)
+            following = request.stages[request.stages.index(stage) :]
+            return dict(zip(following, plans_from_json(plans), strict=False))
 
         return self._retries.run(attempt, self._closing)
 

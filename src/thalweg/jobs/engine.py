@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -53,22 +53,34 @@ class Engine(Runs, Protocol):
 
 @contextmanager
 def open_engine(
-    folder: Path, *, workers: int | None = None, memory: int | None = None
+    folder: Path,
+    *,
+    workers: int | None = None,
+    memory: int | None = None,
+    preload: Sequence[str] = (),
 ) -> Iterator[Engine]:
     """The engine on the record in `folder`, with as much of the machine as it may have.
 
-    `workers` is the number of tasks at once, `memory` the bytes that they may declare together. A
+    `workers` is the number of tasks at once, `memory` the bytes that they may declare together.
+    Workers import the modules in `preload` as they start, the first while the engine does. A
     process opens one engine at a time; several processes may share a folder, and its work. On
     leaving, unfinished work is left to whoever opens the folder next.
     """
-    from thalweg.jobs.dbos_engine import DbosEngine
-    from thalweg.jobs.machine import memory_limit, processors
+    from thalweg.jobs.workers import WorkerPool
 
-    engine = DbosEngine(folder, workers or processors(), memory or memory_limit())
+    pool = WorkerPool(preload=preload)
+    pool.start_one()
     try:
-        yield engine
+        from thalweg.jobs.dbos_engine import DbosEngine
+        from thalweg.jobs.machine import memory_limit, processors
+
+        engine = DbosEngine(folder, workers or processors(), memory or memory_limit(), pool=pool)
+        try:
+            yield engine
+        finally:
+            engine.close()
     finally:
-        engine.close()
+        pool.close()
 
 
 @contextmanager

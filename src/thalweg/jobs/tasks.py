@@ -88,14 +88,25 @@ class StagePlan:
             raise InvalidPlan(f"the planner did not return a plan: {error!r}") from error
 
 
+def plans_from_json(documents: Any) -> list[StagePlan]:
+    """The plans that a planner returned; `InvalidPlan` where it did not."""
+    if not isinstance(documents, list) or not documents:
+        raise InvalidPlan("the planner did not return a list of plans")
+    plans = [StagePlan.from_json(document) for document in documents]
+    if any(plan.tasks for plan in plans[:-1]):
+        raise InvalidPlan("the planner planned a stage before the tasks of an earlier one")
+    return plans
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """A pipeline to run, stage after stage.
 
     `planner` names a function as `package.module:function`, called in a worker process as
-    `planner(payload, stage)`; it returns a `StagePlan` as JSON. An unfinished run of the same
-    `submission` is continued, never doubled. The stages in `auxiliary` look at what there is, or
-    list it: what they did does not make a run a success.
+    `planner(payload, stage)`; it returns, as JSON, a list of `StagePlan`: that of the stage and,
+    as long as no task stands before them, those of the stages after it. An unfinished run of the
+    same `submission` is continued, never doubled. The stages in `auxiliary` look at what there is,
+    or list it: what they did does not make a run a success.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """The worker process: calls functions by name, one at a time, until its parent is gone.
 
 Started as `python -m thalweg.jobs.worker PARENT_PID DESCRIPTOR`. Over the descriptor come JSON
-messages: first the parent's `sys.path`, then calls; the first is answered by "started", each call
-by its result or error.
+messages: first the parent's `sys.path` and what to import, then calls; the first is answered by
+"started", each call by its result or error.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ def main() -> None:
     faulthandler.enable()
     connection: Connection[bytes, bytes] = Connection(descriptor)
     try:
-        sys.path[:] = json.loads(connection.recv_bytes())
+        start = json.loads(connection.recv_bytes())
+        sys.path[:] = start["path"]
+        for module in start["preload"]:
+            importlib.import_module(module)
         connection.send_bytes(b"started")
         while True:
             connection.send_bytes(_answer(json.loads(connection.recv_bytes())))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
 from typing import Any
@@ -29,7 +30,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "268435456", "MALLOC_TRIM_THRESHOLD_": 
 class Worker:
     """One process and the pipe to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload: Sequence[str] = ()) -> None:
         self._connection, other = Pipe()
         self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -43,7 +44,8 @@ class Worker:
         )
         other.close()
         self._started = False
-        self._connection.send_bytes(json.dumps(sys.path).encode())
+        start = {"path": sys.path, "preload": list(preload)}
+        self._connection.send_bytes(json.dumps(start).encode())
 
     @property
     def pid(self) -> int:
@@ -109,8 +111,9 @@ class Worker:
 class WorkerPool:
     """As many workers as are called at once, started when first needed and kept for the next."""
 
-    def __init__(self, recycle_above: int = RECYCLE_ABOVE) -> None:
+    def __init__(self, recycle_above: int = RECYCLE_ABOVE, *, preload: Sequence[str] = ()) -> None:
         self._recycle_above = recycle_above
+        self._preload = preload
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
@@ -139,13 +142,17 @@ class WorkerPool:
             raise from_json(answer["error"])
         return answer["result"]
 
+    def start_one(self) -> None:
+        """Start a worker before it is needed."""
+        self._give_back(self._take(), {"memory": 0})
+
     def processes(self) -> list[int]:
         """The process ids of the living workers."""
         with self._lock:
             return [worker.pid for worker in (*self._idle, *self._busy)]
 
     def close(self) -> None:
-        """End all workers; calls under way are interrupted."""
+        """End all workers; calls under way are interrupted. No-op where it is closed."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -165,7 +172,7 @@ class WorkerPool:
 
     def _start(self) -> Worker:
         try:
-            return self._starter.submit(Worker).result()
+            return self._starter.submit(Worker, self._preload).result()
         except OSError as error:
             raise ResourceUnavailable(f"no worker process could be started: {error}") from error
 

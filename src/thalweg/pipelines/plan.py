@@ -117,7 +117,8 @@ class StepPlan:
 class Situation:
     """Everything that planning looks at; planning itself reads and writes nothing else.
 
-    `fresh` are the files to inspect and `gone` the keys to forget. `artifacts` are the current ones
+    `fresh` are the files to inspect and `gone` the keys to forget. `vectors` are the vector files
+    of the steps that read some, by step. `artifacts` are the current ones
     by fingerprint, without those whose object is gone; `items` the STAC items by collection and
     id. In a `rehearsal` (a dry run) a step counts on all that the steps before it would make, else
     on what they have made.
@@ -128,6 +129,7 @@ class Situation:
     survey: Survey
     fresh: tuple[StoredObject, ...] = ()
     gone: tuple[str, ...] = ()
+    vectors: Mapping[str, tuple[StoredObject, ...]] = field(default_factory=dict)
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     items: Mapping[str, Mapping[str, Document]] = field(default_factory=dict)
     zones: Mapping[str, Zone] = field(default_factory=dict)
@@ -149,23 +151,17 @@ class Operator(Protocol):
     def run(self, payload: Document, workspace: Workspace) -> Document: ...
 
 
-def plan_steps(
-    situation: Situation, operators: Mapping[str, Operator], until: str = ""
-) -> list[StepPlan]:
-    """The plans of all steps in their order, or of those up to and with `until`."""
+def plan_steps(situation: Situation, operators: Mapping[str, Operator]) -> Iterator[StepPlan]:
+    """The plans of all steps in their order, each made when it is asked for."""
     situation = replace(situation, choice=_with_limit_named(situation, operators))
-    return _plan_steps(situation, operators, until)
+    return _plan_steps(situation, operators)
 
 
-def _plan_steps(
-    situation: Situation, operators: Mapping[str, Operator], until: str = ""
-) -> list[StepPlan]:
+def _plan_steps(situation: Situation, operators: Mapping[str, Operator]) -> Iterator[StepPlan]:
     plans: dict[str, StepPlan] = {}
     for step in situation.pipeline.steps:
         plans[step.name] = operators[step.operator].plan(step, situation, plans)
-        if step.name == until:
-            break
-    return list(plans.values())
+        yield plans[step.name]
 
 
 def _with_limit_named(situation: Situation, operators: Mapping[str, Operator]) -> Choice:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +21,8 @@ from thalweg.pipelines.situation import gather
 from thalweg.pipelines.workspace import Workspace, is_workspace
 from thalweg.storage.staging import sweep
 
+PRELOAD = ("thalweg.pipelines.runner", "thalweg.catalog.sqlite", "thalweg.pipelines.items")
+
 
 def run_request(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> RunRequest:
     """The run of a pipeline; two of the same pipeline, choice and workspace are one submission."""
@@ -33,7 +34,7 @@ def run_request(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> Run
     submission = hashlib.sha256(json.dumps(payload, sort_keys=True).encode()).hexdigest()
     return RunRequest(
         name=pipeline.name,
-        planner="thalweg.pipelines.runner:plan_stage",
+        planner="thalweg.pipelines.runner:plan_stages",
         payload=payload,
         stages=tuple(step.name for step in pipeline.steps),
         submission=submission,
@@ -65,28 +66,31 @@ def rehearse(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> list[S
     with TemporaryDirectory() as scratch:
         if not is_workspace(workspace.folder):
             workspace = replace(workspace, folder=Path(scratch))
-        return plan_steps(gather(workspace, pipeline, choice, live=True, rehearsal=True), OPERATORS)
+        situation = gather(workspace, pipeline, choice, live=True, rehearsal=True)
+        return list(plan_steps(situation, OPERATORS))
 
 
-def plan_stage(payload: Document, stage: str) -> Document:
-    """The planner that a run names: `StagePlan` as JSON."""
+def plan_stages(payload: Document, stage: str) -> list[Document]:
+    """The planner that a run names: see `RunRequest`."""
     pipeline = Pipeline.model_validate(payload["pipeline"])
-    choice = Choice.from_json(payload["choice"])
-    steps = [*takewhile(lambda step: step.name != stage, pipeline.steps), pipeline.step(stage)]
     situation = gather(
         Workspace.from_json(payload["workspace"]),
         pipeline,
-        choice,
-        live=isinstance(steps[-1], InventoryStep),
-        # A limit is counted on the plans of all steps.
-        whole=choice.limit is not None or any(isinstance(step, CatalogStep) for step in steps),
+        Choice.from_json(payload["choice"]),
+        live=isinstance(pipeline.step(stage), InventoryStep),
     )
-    plan = plan_steps(situation, OPERATORS, until=stage)[-1]
-    tasks = [
-        replace(task, payload={**task.payload, "workspace": payload["workspace"]})
-        for task in plan.all_tasks()
-    ]
-    return StagePlan(tuple(tasks), plan.already, tuple(plan.missing)).to_json()
+    found: list[Document] = []
+    for plan in plan_steps(situation, OPERATORS):
+        if not found and plan.step.name != stage:
+            continue
+        tasks = tuple(
+            replace(task, payload={**task.payload, "workspace": payload["workspace"]})
+            for task in plan.all_tasks()
+        )
+        found.append(StagePlan(tasks, plan.already, tuple(plan.missing)).to_json())
+        if tasks:
+            break
+    return found
 
 
 def run_task(payload: Document) -> Document:

@@ -24,15 +24,12 @@ def gather(
     *,
     live: bool,
     rehearsal: bool = False,
-    whole: bool = True,
     vectors: bool = True,
 ) -> Situation:
     """The situation of a pipeline in a workspace.
 
     `live` lists the source zone as it is now; else the delivery is as it was last inventoried.
     Vector files, which no inventory looks at, are listed either way if `vectors` are wanted.
-    Unless `whole`, artifacts come without their facts, which only the planning of a `catalog`
-    needs: they are long.
     """
     prefix = source_prefix(pipeline, choice)
     zone = workspace.zone(pipeline.source.zone)
@@ -41,7 +38,7 @@ def gather(
             source.key: source
             for source in catalog.sources(pipeline.name, zone.name, f"{prefix}/" if prefix else "")
         }
-        artifacts = _present_artifacts(workspace, pipeline, catalog, whole=whole)
+        artifacts = _present_artifacts(workspace, pipeline, catalog)
         items = _items(pipeline, catalog)
     live = live and pipeline.grammar is not None
     of_steps = vector_files(pipeline, zone, prefix) if vectors else {}
@@ -76,10 +73,10 @@ def gather(
 
 
 def _present_artifacts(
-    workspace: Workspace, pipeline: Pipeline, catalog: Catalog, *, whole: bool
+    workspace: Workspace, pipeline: Pipeline, catalog: Catalog
 ) -> dict[str, Artifact]:
     """The current artifacts by fingerprint, but for those whose object is gone or cut short."""
-    recorded = list(catalog.artifacts(pipeline.name, whole=whole))
+    recorded = list(catalog.artifacts(pipeline.name))
     present = {
         (name, one.key, one.size)
         for name in {artifact.zone for artifact in recorded}
