@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import geopandas
+import geoparquet_validator
 import h3.api.numpy_int as h3
 import jsonschema
 import numpy as np
@@ -81,6 +82,27 @@ class TestGeoParquet:
         assert column["orientation"] == "counterclockwise"
         assert shapely.is_ccw(rings).all()
 
+    @pytest.mark.parametrize("form", ["wide", "long"])
+    @pytest.mark.parametrize("shape", ["polygon", "centroid"])
+    def test_a_validator_finds_no_fault(
+        self, tables: Path, tmp_path: Path, form: Form, shape: Shape
+    ) -> None:
+        export(find_tables(tables), tmp_path / "a.parquet", Selection(6), form=form, shape=shape)
+        report = geoparquet_validator.check(str(tmp_path / "a.parquet"))
+        assert geoparquet_validator.failed(report) == [], report
+        passed = {one["id"] for one in report["outcomes"] if one["status"] == "pass"}
+        assert {"/conf/core/bbox-extent", "/conf/covering/bbox-paths"} <= passed, report
+
+    def test_the_validator_finds_a_fault_where_there_is_one(
+        self, path: Path, tmp_path: Path
+    ) -> None:
+        geo = json.loads(pq.read_metadata(path).metadata[b"geo"])
+        geo["columns"]["geometry"]["bbox"] = [0, 0, 1, 1]
+        wrong = pq.read_table(path).replace_schema_metadata({"geo": json.dumps(geo)})
+        pq.write_table(wrong, tmp_path / "wrong.parquet")
+        report = geoparquet_validator.check(str(tmp_path / "wrong.parquet"))
+        assert geoparquet_validator.failed(report) == ["/conf/core/bbox-extent"]
+
     @pytest.mark.shared
     def test_its_metadata_follows_the_official_schema(self, path: Path, shared: Path) -> None:
         """The schema at hand is that of the draft of 2.0, which 1.1 differs from in its version."""
@@ -115,6 +137,32 @@ class TestGeoParquet:
         for name in ("a.parquet", "b.parquet"):
             export(find_tables(tables), tmp_path / name, Selection(5))
         assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::PendingDeprecationWarning")
+class TestLonboard:
+    """What lonboard draws: outlines from GeoParquet, and cells by either id."""
+
+    @pytest.fixture
+    def path(self, tables: Path, tmp_path: Path) -> Path:
+        export(find_tables(tables), tmp_path / "out.parquet", Selection(5, (f"{LATER}_1in100",)))
+        return tmp_path / "out.parquet"
+
+    def test_it_draws_the_outlines(self, path: Path) -> None:
+        from lonboard import Map, PolygonLayer
+
+        layer = PolygonLayer.from_geopandas(opened(path)[["h3", "mean_1in100", "geometry"]])
+        assert layer.table.num_rows == len(CELLS)
+        assert Map(layer).to_html()
+
+    @pytest.mark.parametrize("name", ["h3", "cell"])
+    def test_it_draws_cells_by_either_id(self, path: Path, name: str) -> None:
+        from lonboard import H3HexagonLayer, Map
+
+        rows = opened(path).drop(columns="geometry")
+        layer = H3HexagonLayer.from_pandas(rows[["mean_1in100"]], get_hexagon=rows[name])
+        assert layer.table.num_rows == len(CELLS)
+        assert Map(layer).to_html()
 
 
 class TestAntimeridian:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h3.api.numpy_int as h3
@@ -9,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from hexagon_tables import LABELS, RETURN_PERIODS, flood_series, statistics
 
+from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.tables import Column
 from thalweg.errors import NoTables, UnreadableTable
 from thalweg.hexagons.bounds import cell_bounds
 from thalweg.hexagons.expected import Integration, expected_annual
+from thalweg.hexagons.selection import Form, Selection, selected
 from thalweg.hexagons.tables import (
     connect,
     describe,
@@ -159,3 +162,21 @@ def test_the_facts_tell_each_column_with_its_unit_and_words() -> None:
     expected = columns["expected_annual_depth"].description
     assert expected == "Mean of the valid pixels, expected in a year"
     assert columns["wet_share_1in5"].description == ""
+
+
+def test_a_dimension_named_like_a_column_of_the_tables_keeps_its_values(tmp_path: Path) -> None:
+    """A pixel size called `resolution` once gave exports two columns of that name."""
+    series = replace(
+        flood_series("2020", "none"),
+        coordinates=Coordinates((("year", "2020"), ("resolution", "third"))),
+    )
+    path = tmp_path / partition(series, 7) / "one.parquet"
+    path.parent.mkdir(parents=True)
+    write_table(series_table(series, CELLS, statistics(len(CELLS), 3)), path)
+    forms: tuple[Form, ...] = ("wide", "long")
+    for form in forms:
+        with selected([path], Selection(7), form) as reader:
+            found = reader.read_all()
+        assert len(set(found.column_names)) == len(found.column_names)
+        assert set(found["resolution"].to_pylist()) == {7}
+        assert set(found["source_resolution"].to_pylist()) == {"third"}

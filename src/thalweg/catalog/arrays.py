@@ -107,8 +107,8 @@ def _window(whole: GeoBox, bbox: BoundingBox) -> tuple[slice, slice]:
     from rasterio.warp import transform_bounds
 
     box = transform_bounds("EPSG:4326", whole.crs, bbox.west, bbox.south, bbox.east, bbox.north)
-    left, top = ~whole.affine * (box[0], box[3])
-    right, bottom = ~whole.affine * (box[2], box[1])
+    left, top = ~whole.affine @ (box[0], box[3])
+    right, bottom = ~whole.affine @ (box[2], box[1])
     rows = slice(max(_floor(top), 0), min(-_floor(-bottom), whole.height))
     columns = slice(max(_floor(left), 0), min(-_floor(-right), whole.width))
     if rows.start >= rows.stop or columns.start >= columns.stop:

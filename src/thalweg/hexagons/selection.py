@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from thalweg.errors import NothingSelected, UnknownLayer
 from thalweg.hexagons.layers import Series, column_name
 from thalweg.hexagons.places import seed
-from thalweg.hexagons.tables import VIEW, Described, connect, describe
+from thalweg.hexagons.tables import VIEW, Described, connect, describe, dimension_column
 
 type Form = Literal["wide", "long"]
 
@@ -178,7 +178,9 @@ def _layer_rows(table: Described, index: int, statistics: Iterable[str], keys: l
 
 
 def _keys(wanted: Sequence[_Wanted]) -> list[str]:
-    dimensions = dict.fromkeys(name for one in wanted for name in one.table.series.coordinates)
+    dimensions = dict.fromkeys(
+        dimension_column(name) for one in wanted for name in one.table.series.coordinates
+    )
     return [_name(name) for name in (*_KEYS, *dimensions, "theme", "dataset", "resolution")]
 
 

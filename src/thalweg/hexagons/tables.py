@@ -30,11 +30,19 @@ type Statistics = Mapping[str, NDArray[Any]]
 ROW_GROUP_ROWS = 100_000
 VIEW = "hexagons"
 METADATA_KEY = b"thalweg"
+_KEYS = frozenset({"cell", "h3", "country", "series", "theme", "dataset", "resolution"})
+RESERVED = _KEYS | {"layer", "label", "return_period", "geometry", "bbox", "longitude", "latitude"}
 EXPECTED = {
     "mean": "expected_annual_depth",
     "wet_share": "expected_annual_wet_share",
     "wet_area_km2": "expected_annual_wet_area_km2",
 }
+
+
+def dimension_column(name: str) -> str:
+    """The column of a dimension's values: `source_` goes before a name that means something else in
+    tables and exports, such as `resolution`."""
+    return f"source_{name}" if name in RESERVED else name
 
 
 def partition(series: Series, resolution: int) -> str:
@@ -205,7 +213,8 @@ def _key_columns(
         key("country", text, country, nullable=True): countries,
         key("series", text, "Scenario, by its id"): [series.id] * len(cells),
         **{
-            key(name, text, "Coordinate of the scenario", nullable=True): [value] * len(cells)
+            key(dimension_column(name), text, "Coordinate of the scenario", nullable=True): [value]
+            * len(cells)
             for name, value in series.coordinates.items()
         },
     }
