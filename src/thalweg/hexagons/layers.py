@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -73,6 +75,14 @@ def layer_id(series: str, label: str) -> str:
 def column_name(statistic: str, label: str) -> str:
     """The column of a statistic of one layer: mean_1in100; the statistic alone without a label."""
     return "_".join([statistic, *_words([label])])
+
+
+def slug(text: str) -> str:
+    """Any text as a lower-case word for ids and columns; what it spells in no Latin letter or
+    digit becomes the beginning of its hash."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    word = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    return word or f"x{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _words(values: list[str]) -> list[str]:

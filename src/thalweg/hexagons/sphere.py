@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.affinity import translate
-from shapely.geometry import LinearRing, Polygon
+from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 type Geometries = NDArray[np.object_]
@@ -28,11 +28,18 @@ def area_km2(geometries: Geometries) -> NDArray[np.float64]:
     over longitude around the outline (Green's theorem), in closed form along each edge. So the
     areas of parts add up to that of the whole. Lines and points have none.
     """
+    return enclosed(geometries, _ring_integrals) * AUTHALIC_RADIUS_KM**2
+
+
+def enclosed(
+    geometries: Geometries, ring_integrals: Callable[[Geometries], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """What each polygon or multipolygon encloses, from what each ring does, of either sign."""
     parts, owner = shapely.get_parts(geometries, return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
     is_shell = np.diff(part, prepend=-1) > 0
-    areas = np.abs(_ring_integrals(rings)) * np.where(is_shell, 1, -1)
-    return np.bincount(owner[part], areas, minlength=len(geometries)) * AUTHALIC_RADIUS_KM**2
+    areas = np.abs(ring_integrals(rings)) * np.where(is_shell, 1, -1)
+    return np.bincount(owner[part], areas, minlength=len(geometries))
 
 
 def _ring_integrals(rings: Geometries) -> NDArray[np.float64]:
@@ -72,6 +79,15 @@ def cut_at_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
     return polygons_of(shapely.union_all([polygons_of(part) for part in whole]))
 
 
+def cut_line_at_antimeridian(line: BaseGeometry) -> BaseGeometry:
+    """A line or multiline within -180..180 degrees of longitude.
+
+    Points more than half a turn apart are taken to be joined over the antimeridian.
+    """
+    parts = [_wrapped(LineString(_unwound(part))) for part in shapely.get_parts(line)]
+    return shapely.multilinestrings(shapely.get_parts(parts))
+
+
 def polygons_of(geometry: BaseGeometry) -> BaseGeometry:
     """The valid polygons of a geometry, without the lines and points that mending left."""
     valid = shapely.make_valid(geometry)
@@ -88,9 +104,8 @@ def _unrolled(polygon: Polygon) -> Polygon:
     return Polygon(shell, [_turned_beyond(hole, west) for hole in holes])
 
 
-def _without_jumps(ring: LinearRing) -> list[tuple[float, float]]:
-    lon, lat = np.asarray(ring.coords)[:, :2].T
-    lon = np.unwrap(lon, period=360)
+def _without_jumps(ring: LineString) -> list[tuple[float, float]]:
+    lon, lat = _unwound(ring).T
     points = list(zip(lon.tolist(), lat.tolist(), strict=True))
     if abs(lon[-1] - lon[0]) > 180:
         pole = math.copysign(90, lat.sum())
@@ -98,13 +113,19 @@ def _without_jumps(ring: LinearRing) -> list[tuple[float, float]]:
     return points
 
 
+def _unwound(line: LineString) -> NDArray[np.float64]:
+    """The points of a line [n, 2], none more than half a turn from the one before."""
+    lon, lat = np.asarray(line.coords)[:, :2].T
+    return np.column_stack([np.unwrap(lon, period=360), lat])
+
+
 def _turned_beyond(ring: list[tuple[float, float]], west: float) -> list[tuple[float, float]]:
     turn = 360 * math.ceil((west - min(x for x, _ in ring)) / 360)
     return [(x + turn, y) for x, y in ring]
 
 
-def _wrapped(polygon: Polygon) -> BaseGeometry:
-    valid = shapely.make_valid(polygon)
+def _wrapped(geometry: BaseGeometry) -> BaseGeometry:
+    valid = shapely.make_valid(geometry)
     west, _, east, _ = valid.bounds
     turns = range(math.floor((west + 180) / 360), math.ceil((east + 180) / 360))
     return shapely.union_all(

@@ -11,13 +11,16 @@ from thalweg.domain.grammar import Pattern
 from thalweg.errors import PipelineError
 from thalweg.pipelines.schema import (
     CELL,
+    H3_RESOLUTION,
     CatalogStep,
     HexagonsStep,
+    HexagonsVectorStep,
     InventoryStep,
     MosaicStep,
     Pipeline,
     StackStep,
     Step,
+    VectorStep,
 )
 from thalweg.settings import ZoneSettings
 
@@ -36,7 +39,7 @@ def checks(pipeline: Pipeline) -> Iterator[Check]:
     yield ("expect",), lambda: pipeline.expect.domain().check(pipeline.domain_dimensions)
     yield from _expectation(pipeline)
     yield ("time", "year"), lambda: _check_dimension(pipeline, pipeline.time.year)
-    yield ("steps", 0), lambda: _check_first(pipeline.steps[0])
+    yield from _inventory(pipeline)
     for index, step in enumerate(pipeline.steps):
         yield ("steps", index), partial(_check_name, pipeline, step, index)
         yield from _step(pipeline, step, index)
@@ -48,7 +51,18 @@ def check(pipeline: Pipeline) -> None:
         one()
 
 
+def _inventory(pipeline: Pipeline) -> Iterator[Check]:
+    """Steps that read rasters come after an inventory, which needs to know what they are."""
+    steps = [(i, one) for i, one in enumerate(pipeline.steps) if not isinstance(one, VectorStep)]
+    for index, step in steps[:1]:
+        yield ("steps", index), partial(_check_first, step)
+        for field in ("dimensions", "grammar", "expect", "pixels"):
+            yield ("steps", index), partial(_check_declared, pipeline, field)
+
+
 def _grammar(pipeline: Pipeline) -> Iterator[Check]:
+    if pipeline.grammar is None:
+        return
     for field, texts in (("folders", pipeline.grammar.folders), ("names", pipeline.grammar.names)):
         for index, text in enumerate(texts):
             dimensions = pipeline.domain_dimensions
@@ -102,6 +116,11 @@ def _check_first(step: Step) -> None:
         raise PipelineError("the first step must be an inventory: it says what is there")
 
 
+def _check_declared(pipeline: Pipeline, field: str) -> None:
+    if field not in pipeline.model_fields_set or not getattr(pipeline, field):
+        raise PipelineError(f"{field}: this field is missing: an inventory needs it")
+
+
 def _check_name(pipeline: Pipeline, step: Step, index: int) -> None:
     if any(one.name == step.name for one in pipeline.steps[:index]):
         raise PipelineError(f"two steps are called {step.name!r}", hint="give one another name")
@@ -115,22 +134,46 @@ def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
     if isinstance(step, StackStep):
         yield (*at, "over"), partial(_check_dimension, pipeline, step.over)
         return
+    if isinstance(step, VectorStep):
+        yield at, partial(_check_coordinates, step)
+        if isinstance(step, HexagonsVectorStep):
+            yield at, partial(_check_dataset, pipeline, step, index)
+        return
     yield (*at, "of"), partial(_check_maker, pipeline, step, index)
     if isinstance(step, MosaicStep):
         yield (*at, "tile"), partial(_check_tile, pipeline, step)
     elif isinstance(step, CatalogStep):
         yield (*at, "title"), partial(_check_title, pipeline, step)
+        yield (*at, "collection"), partial(_check_collection, pipeline, step, index)
 
 
 def _check_maker(
     pipeline: Pipeline, step: MosaicStep | HexagonsStep | CatalogStep, index: int
 ) -> None:
-    wanted = (StackStep,) if isinstance(step, MosaicStep) else (StackStep, MosaicStep)
+    takes: dict[type[Step], tuple[type[Step], ...]] = {
+        MosaicStep: (StackStep,),
+        HexagonsStep: (StackStep, MosaicStep),
+        CatalogStep: (StackStep, MosaicStep, HexagonsStep),
+    }
     before = {one.name: one for one in pipeline.steps[:index]}
-    if not isinstance(before.get(step.of), wanted):
+    if not isinstance(before.get(step.of), takes[type(step)]):
         raise PipelineError(
             f"step {step.name!r} is of {step.of!r}, which is no earlier step that it can take"
         )
+
+
+def _check_coordinates(step: VectorStep) -> None:
+    if bool(step.longitude) != bool(step.latitude):
+        raise PipelineError("longitude and latitude are named together, or neither")
+
+
+def _check_dataset(pipeline: Pipeline, step: HexagonsVectorStep, index: int) -> None:
+    for other in pipeline.steps[:index]:
+        if isinstance(other, HexagonsVectorStep) and other.dataset == step.dataset:
+            raise PipelineError(
+                f"steps {other.name!r} and {step.name!r} make tables of one dataset",
+                hint="give one of them another dataset",
+            )
 
 
 def _check_tile(pipeline: Pipeline, step: MosaicStep) -> None:
@@ -153,10 +196,23 @@ def _check_title(pipeline: Pipeline, step: CatalogStep) -> None:
             )
 
 
+def _check_collection(pipeline: Pipeline, step: CatalogStep, index: int) -> None:
+    for other in pipeline.steps[:index]:
+        if isinstance(other, CatalogStep) and other.collection == step.collection:
+            raise PipelineError(
+                f"steps {other.name!r} and {step.name!r} fill one collection",
+                hint="give each a collection of its own",
+            )
+
+
 def _dimensions_of(pipeline: Pipeline, step_name: str) -> list[str]:
     """The dimensions of what a step makes."""
     step = pipeline.step(step_name)
     if isinstance(step, MosaicStep):
         return [CELL if n == step.tile else n for n in _dimensions_of(pipeline, step.of)]
+    if isinstance(step, HexagonsStep):
+        places = (CELL, pipeline.tile_dimension)
+        scenario = [name for name in _dimensions_of(pipeline, step.of) if name not in places]
+        return [*scenario, H3_RESOLUTION]
     taken = step.over if isinstance(step, StackStep) else None
     return [name for name in pipeline.dimensions if name != taken]

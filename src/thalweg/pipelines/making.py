@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from thalweg.catalog.ledger import Artifact, Input
 from thalweg.catalog.stac import COG_MEDIA_TYPE
-from thalweg.errors import ObjectExists, VerificationFailed
+from thalweg.errors import ObjectExists, SourceChanged, VerificationFailed
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.items import item_of
 from thalweg.pipelines.workspace import Workspace
@@ -56,6 +56,17 @@ def make_raster(
     with workspace.catalog() as catalog:
         catalog.record(artifact, item)
     return {"key": artifact.key, "size": artifact.size, "method": made.method}
+
+
+def check_unchanged(zone: Zone, key: str, etag: str) -> None:
+    """Raises `SourceChanged` unless a source is as it was when it was planned."""
+    found = zone.head(key)
+    if found is None or found.etag != etag:
+        raise SourceChanged(
+            "gone since it was planned" if found is None else "replaced since it was planned",
+            where=key,
+            hint="run again: it will be planned anew",
+        )
 
 
 def publish_once(zone: Zone, written: Path, key: str) -> Published:

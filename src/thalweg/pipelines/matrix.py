@@ -34,7 +34,12 @@ class PipelineMatrix:
 
 def matrix_of(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> PipelineMatrix:
     """The matrix of what was last inventoried; raises `UsageError` where nothing was."""
-    situation = gather(workspace, pipeline, choice, live=False)
+    if pipeline.grammar is None:
+        raise UsageError(
+            f"pipeline {pipeline.name!r} has no rasters, and so no matrix",
+            hint="thalweg hexagons list shows its tables",
+        )
+    situation = gather(workspace, pipeline, choice, live=False, vectors=False)
     if not situation.survey.named and not situation.survey.unnamed:
         raise UsageError(
             f"nothing of pipeline {pipeline.name!r} is inventoried in {workspace.folder}",

@@ -12,6 +12,7 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.dimensions import Dimension, Dimensions, Value
 from thalweg.domain.expectation import Declared, Expectation
 from thalweg.domain.grammar import Grammar
+from thalweg.domain.layers import Theme
 from thalweg.domain.pixels import PixelRules, SpecialValue
 
 
@@ -23,6 +24,10 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, (str, int)) else value
 
 
+def _united(value: object) -> object:
+    return dict.fromkeys(value, "1") if isinstance(value, list) else value
+
+
 Id = Annotated[str, Field(pattern=r"^[a-z0-9_]+$"), BeforeValidator(_text)]
 Ids = Annotated[tuple[Id, ...], BeforeValidator(_listed)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -30,6 +35,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 type Dtype = Literal["uint8", "int8", "uint16", "int16", "int32", "float32", "float64"]
 
 CELL = "cell"
+H3_RESOLUTION = "h3_resolution"
 
 
 class Model(BaseModel):
@@ -261,7 +267,9 @@ class HexagonsStep(StepModel):
     resolutions: tuple[Annotated[int, Field(ge=0, le=12)], ...] = Field(
         (4, 5, 6, 7), min_length=1, description="The H3 resolutions."
     )
-    theme: Id = Field("flood_risk", description="The theme that the tables are filed under.")
+    theme: Id | None = Field(
+        None, description="The theme that the tables are filed under; the pipeline's if not."
+    )
     rule: Literal["centre", "area"] = Field(
         "centre",
         description="`centre`: a pixel counts in the cell that holds its centre; "
@@ -274,6 +282,51 @@ class HexagonsStep(StepModel):
     percentiles: bool = Field(False, description="Whether the median and p90 are measured too.")
     countries: bool = Field(True, description="Whether each cell is given its country's code.")
     zone: str = Field("silver", description="The zone to publish to.")
+
+
+class VectorStep(StepModel):
+    """What steps have that read vector files: these need no inventory."""
+
+    source: str = Field(
+        min_length=1,
+        description="The vector file, or a glob of several, below the pipeline's source. "
+        "`*` stands for anything within one folder or name.",
+    )
+    layer: str = Field("", description="The layer to read, where a file has several.")
+    longitude: str = Field(
+        "", description="The column of the longitude, in tables without a geometry such as CSV."
+    )
+    latitude: str = Field("", description="The column of the latitude, likewise.")
+    crs: str | None = Field(
+        None,
+        pattern=r"^[A-Z]+:\w+$",
+        description="The coordinate reference system of files that name none, as EPSG:code.",
+    )
+    zone: str = Field("silver", description="The zone to publish to.")
+
+
+class HexagonsVectorStep(VectorStep):
+    """Makes tables of the points, lines and polygons in each H3 cell, by category."""
+
+    operator: Literal["hexagons_vector"]
+    category: str = Field("", description="The column that tells the features' categories.")
+    sums: Annotated[dict[str, str], BeforeValidator(_united)] = Field(
+        {},
+        description="The columns of numbers to sum: a list, or a mapping of each to its unit.",
+    )
+    rule: Literal["centroid", "each", "share"] = Field(
+        "centroid",
+        description="Where a feature over several cells counts. `centroid`: once, in the cell of "
+        "its centroid; `each`: in each cell that it touches; `share`: by its share in each.",
+    )
+    resolutions: tuple[Annotated[int, Field(ge=0, le=12)], ...] = Field(
+        (4, 5, 6, 7), min_length=1, description="The H3 resolutions."
+    )
+    theme: Id = Field(description="The theme that the tables are filed under.")
+    dataset: Slug | None = Field(
+        None, description="The dataset that the tables are filed under; the pipeline's name if not."
+    )
+    countries: bool = Field(True, description="Whether each cell is given its country's code.")
 
 
 class CatalogStep(StepModel):
@@ -289,7 +342,7 @@ class CatalogStep(StepModel):
 
 
 Step = Annotated[
-    InventoryStep | StackStep | MosaicStep | HexagonsStep | CatalogStep,
+    InventoryStep | StackStep | MosaicStep | HexagonsStep | HexagonsVectorStep | CatalogStep,
     Field(discriminator="operator"),
 ]
 OPERATOR_NAMES: frozenset[str] = frozenset(
@@ -309,22 +362,59 @@ class ProviderModel(Model):
     url: str | None = Field(None, description="Their page.")
 
 
+class ThemeModel(Model):
+    """What layers are grouped under: an id, or an id with a title and a description."""
+
+    id: Id = Field(description="The theme's id, such as flood_risk.")
+    title: str = Field("", description="The theme in a few words; its id in words if not.")
+    description: str = Field("", description="The theme in a few sentences.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled_out(cls, document: Any) -> Any:
+        return {"id": document} if isinstance(document, str) else document
+
+    def domain(self) -> Theme:
+        return Theme(self.id, self.title, self.description)
+
+
+class RecommendedModel(Model):
+    """What is best measured of a layer."""
+
+    statistics: tuple[Id, ...] = Field(
+        ("mean", "max"), description="The statistics that say most, as hexagon tables name them."
+    )
+    resolutions: tuple[Annotated[int, Field(ge=0, le=15)], ...] = Field(
+        (), description="The H3 resolutions that suit it; if none, those of the hexagon tables."
+    )
+
+
 class Pipeline(Model):
-    """A delivery, what ought to be in it, and what is made of it."""
+    """A delivery, what ought to be in it, and what is made of it.
+
+    A pipeline of vector files alone has no inventory, and says nothing of names and pixels.
+    """
 
     name: Slug = Field(description="The name that commands use.")
     title: str = Field(description="The dataset in a few words.")
     description: str = Field(description="The dataset in a few sentences.")
     license: str = Field("other", description="An SPDX id, or `other`.")
+    citation: str = Field("", description="How to cite the dataset.")
     keywords: tuple[str, ...] = Field((), description="Words that people search for.")
+    theme: ThemeModel = Field(
+        ThemeModel(id="flood_risk"), description="The theme that its layers are filed under."
+    )
+    recommended: RecommendedModel = Field(
+        RecommendedModel(), description="What is best measured of its layers."
+    )
     providers: tuple[ProviderModel, ...] = Field((), description="Who made and holds the data.")
     source: SourceModel = Field(SourceModel(), description="Where the delivery lies.")
     dimensions: dict[Id, DimensionModel] = Field(
-        min_length=1, description="What the delivery varies over, in the order that makes up ids."
+        {}, description="What the delivery varies over, in the order that makes up ids."
     )
-    grammar: GrammarModel = Field(description="What a path says.")
-    expect: ExpectModel = Field(description="What ought to exist.")
-    pixels: PixelsModel = Field(description="What the pixels are.")
+    grammar: GrammarModel | None = Field(None, description="What a path says.")
+    expect: ExpectModel = Field(ExpectModel(), description="What ought to exist.")
+    pixels: PixelsModel | None = Field(None, description="What the pixels are.")
     grid: GridModel = Field(GridModel(), description="The grid that the files lie on.")
     time: TimeModel = Field(TimeModel(), description="The time that an item stands for.")
     steps: tuple[Step, ...] = Field(min_length=1, description="What is done, in this order.")
@@ -336,19 +426,35 @@ class Pipeline(Model):
     def coordinates(self, values: Mapping[str, str]) -> Coordinates:
         """The coordinates of a file or of what is made, in the order that makes up ids.
 
-        The grid cell that a tile is merged into stands in the place of the tile.
+        The grid cell that a tile is merged into stands in the place of the tile, and the resolution
+        of a table behind all else.
         """
         order = [
             place
             for name, dimension in self.dimensions.items()
             for place in ((name, CELL) if dimension.kind == "tile" else (name,))
         ]
+        order.append(H3_RESOLUTION)
         return Coordinates(tuple((name, values[name]) for name in order if name in values))
 
     def domain_grammar(self) -> Grammar:
+        """The grammar of paths; without one it reads none."""
+        if self.grammar is None:
+            return Grammar(self.domain_dimensions, (), ())
         return Grammar(
             self.domain_dimensions, self.grammar.folders, self.grammar.names, self.grammar.ignore
         )
+
+    @property
+    def raster_pixels(self) -> PixelsModel:
+        """What the pixels are: declared wherever a step reads rasters."""
+        assert self.pixels is not None
+        return self.pixels
+
+    @property
+    def special(self) -> tuple[SpecialModel, ...]:
+        """The pixel values that are no measurement; none where there are no pixels."""
+        return self.pixels.special if self.pixels else ()
 
     def step(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from thalweg.pipelines.operators.catalog import CatalogOperator
 from thalweg.pipelines.operators.hexagons import Hexagons
+from thalweg.pipelines.operators.hexagons_vector import HexagonsVector
 from thalweg.pipelines.operators.inventory import Inventory
 from thalweg.pipelines.operators.mosaic import Mosaic
 from thalweg.pipelines.operators.stack import Stack
@@ -16,5 +17,6 @@ OPERATORS: Mapping[str, Operator] = {
     "stack": Stack(),
     "mosaic": Mosaic(),
     "hexagons": Hexagons(),
+    "hexagons_vector": HexagonsVector(),
     "catalog": CatalogOperator(),
 }

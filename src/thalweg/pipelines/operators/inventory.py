@@ -112,7 +112,7 @@ def _task(
         "pipeline": pipeline.name,
         "source_zone": pipeline.source.zone,
         "tile": pipeline.tile_dimension,
-        "pixels": pipeline.pixels.model_dump(mode="json"),
+        "pixels": pipeline.raster_pixels.model_dump(mode="json"),
         "grid": pipeline.grid.model_dump(mode="json"),
         "files": files,
         "gone": list(gone),

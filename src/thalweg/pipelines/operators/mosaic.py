@@ -70,7 +70,7 @@ class Mosaic:
         parameters = {
             "layout": step.layout,
             "resampling": step.resampling,
-            "pixels": pipeline.pixels.model_dump(mode="json"),
+            "pixels": pipeline.raster_pixels.model_dump(mode="json"),
         }
         digest = fingerprint(
             "mosaic", self.version, parameters, [(one.key, one.identity) for one in inputs]

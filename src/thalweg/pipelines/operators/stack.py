@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
-from thalweg.errors import SourceChanged
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.item_plans import item_plan
 from thalweg.pipelines.keys import key_stem
@@ -75,7 +74,7 @@ class Stack:
         parameters = {
             "layout": step.layout,
             "resampling": step.resampling,
-            "pixels": pipeline.pixels.model_dump(mode="json"),
+            "pixels": pipeline.raster_pixels.model_dump(mode="json"),
             "bands": bands,
         }
         digest = fingerprint(
@@ -108,6 +107,7 @@ class Stack:
 
 
 def _write(payload: Document, workspace: Workspace, path: Path) -> Made:
+    from thalweg.pipelines.making import check_unchanged
     from thalweg.raster.layout import Layout
     from thalweg.raster.overviews import Resampling
     from thalweg.raster.stack import SourceBand, stack
@@ -115,13 +115,7 @@ def _write(payload: Document, workspace: Workspace, path: Path) -> Made:
     sources = []
     for (zone_name, key, etag), band in zip(payload["inputs"], payload["bands"], strict=True):
         zone = workspace.zone(zone_name)
-        found = zone.head(key)
-        if found is None or found.etag != etag:
-            raise SourceChanged(
-                "gone since it was planned" if found is None else "replaced since it was planned",
-                where=key,
-                hint="run again: it will be planned anew",
-            )
+        check_unchanged(zone, key, etag)
         sources.append(SourceBand(zone.gdal_path(key), key, band["name"], band["tags"]))
     return stack(
         sources,
