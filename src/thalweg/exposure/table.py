@@ -1,0 +1,151 @@
+"""The table of buildings: one GeoParquet file, in the order of `order`.
+
+No row group holds rows of two one-degree tiles, and the column `tile` tells by its statistics which
+groups are a tile's: so what lies over one raster tile is read without the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from thalweg.errors import UnreadableBuildings
+
+ROW_GROUP_ROWS = 100_000
+GEOMETRY = "geometry"
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+_BBOX = pa.struct([pa.field(side, pa.float64(), nullable=False) for side in _SIDES])
+_WKB_KINDS = {1: "Point", 3: "Polygon", 6: "MultiPolygon"}
+
+BUILDINGS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("longitude", pa.float64(), nullable=False),
+        pa.field("latitude", pa.float64(), nullable=False),
+        pa.field("area_m2", pa.float64()),
+        pa.field("height_m", pa.float32()),
+        pa.field("confidence", pa.float32()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("cell", pa.uint64(), nullable=False),
+        pa.field("country", pa.string()),
+        pa.field("tile", pa.string(), nullable=False),
+        pa.field(GEOMETRY, pa.binary(), nullable=False),
+        pa.field("bbox", _BBOX, nullable=False),
+    ]
+)
+
+
+@dataclass
+class _Extent:
+    bounds: list[float] = field(default_factory=lambda: [np.inf, np.inf, -np.inf, -np.inf])
+    kinds: set[str] = field(default_factory=set)
+
+    def add(self, table: pa.Table) -> None:
+        sides = table["bbox"].combine_chunks().flatten()
+        self.bounds = [
+            *(min(self.bounds[i], sides[i].to_numpy().min()) for i in (0, 1)),
+            *(max(self.bounds[i], sides[i].to_numpy().max()) for i in (2, 3)),
+        ]
+        # The type stands in the second byte of little-endian WKB.
+        wkb = table[GEOMETRY].combine_chunks()
+        starts = np.frombuffer(wkb.buffers()[1], np.int32)[wkb.offset : wkb.offset + len(wkb)]
+        codes = np.unique(np.frombuffer(wkb.buffers()[2], np.uint8)[starts + 1])
+        self.kinds |= {_WKB_KINDS[int(code)] for code in codes}
+
+
+def write_buildings(tables: Iterable[pa.Table], path: Path) -> int:
+    """Writes tables of the schema `BUILDINGS`, in order, as GeoParquet 1.1; gives their rows.
+
+    The same rows give the same bytes, however they are divided into tables.
+    """
+    extent, rows = _Extent(), 0
+    # Without the copy of the Arrow schema, readers take the metadata that is added at the end.
+    with pq.ParquetWriter(
+        path,
+        BUILDINGS,
+        compression="zstd",
+        use_dictionary=["source", "country", "tile"],
+        store_schema=False,
+    ) as writer:
+        for group in _row_groups(tables):
+            extent.add(group)
+            writer.write_table(group, ROW_GROUP_ROWS)
+            rows += group.num_rows
+        writer.add_key_value_metadata({"geo": json.dumps(_geo(extent))})
+    return rows
+
+
+def read_tile(path: Path, tile: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The buildings of a one-degree tile such as `s02e030`, in their order; none where there are
+    none. `columns` are names of `BUILDINGS`."""
+    try:
+        with pq.ParquetFile(path) as file:
+            groups = [index for index, name in enumerate(_group_tiles(file)) if name == tile]
+            return file.read_row_groups(groups, columns=columns and list(columns))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UnreadableBuildings(str(error), where=str(path)) from error
+
+
+def tiles(path: Path) -> dict[str, int]:
+    """The tiles that hold buildings, in the order of the file, with how many each holds."""
+    try:
+        with pq.ParquetFile(path) as file:
+            counts: dict[str, int] = {}
+            for index, tile in enumerate(_group_tiles(file)):
+                rows = file.metadata.row_group(index).num_rows
+                counts[tile] = counts.get(tile, 0) + rows
+            return counts
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UnreadableBuildings(str(error), where=str(path)) from error
+
+
+def _group_tiles(file: pq.ParquetFile) -> list[str]:
+    column = BUILDINGS.get_field_index("tile")
+    groups = (file.metadata.row_group(index) for index in range(file.num_row_groups))
+    return [str(group.column(column).statistics.min) for group in groups]
+
+
+def _row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables of one tile each, as large as a row group may be."""
+    held: list[pa.Table] = []
+    tile, rows = "", 0
+    for table in tables:
+        for name, part in _by_tile(table):
+            if name != tile and rows:
+                yield pa.concat_tables(held).combine_chunks()
+                held, rows = [], 0
+            tile = name
+            held.append(part)
+            rows += part.num_rows
+            while rows >= ROW_GROUP_ROWS:
+                whole = pa.concat_tables(held).combine_chunks()
+                yield whole.slice(0, ROW_GROUP_ROWS)
+                held, rows = [whole.slice(ROW_GROUP_ROWS)], rows - ROW_GROUP_ROWS
+    if rows:
+        yield pa.concat_tables(held).combine_chunks()
+
+
+def _by_tile(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    ends = pa.compute.run_end_encode(table["tile"].combine_chunks())
+    start = 0
+    for name, end in zip(ends.values.to_pylist(), ends.run_ends.to_pylist(), strict=True):
+        yield name, table.slice(start, end - start)
+        start = end
+
+
+def _geo(extent: _Extent) -> dict[str, Any]:
+    column: dict[str, Any] = {
+        "encoding": "WKB",
+        "geometry_types": sorted(extent.kinds),
+        "covering": {"bbox": {side: ["bbox", side] for side in _SIDES}},
+    }
+    if extent.kinds:
+        column["bbox"] = [float(side) for side in extent.bounds]
+    return {"version": "1.1.0", "primary_column": GEOMETRY, "columns": {GEOMETRY: column}}
