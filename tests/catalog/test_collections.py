@@ -9,6 +9,7 @@ from stac_samples import ASSET, BANDS, PROVIDERS, UTM, item_of
 from thalweg.catalog.collections import build_collection
 from thalweg.catalog.ledger import Document
 from thalweg.catalog.validate import validate_collection
+from thalweg.errors import InvalidItem
 from thalweg.raster.grid import Grid
 
 
@@ -85,3 +86,12 @@ def test_a_collection_of_nothing_is_valid() -> None:
 def test_the_order_of_the_items_does_not_matter_to_extents_and_summaries(order: int) -> None:
     items = [item_of(properties={"year": year}) for year in (2020, 2030, 2050)]
     assert collection_of(*items[::order]) == collection_of(*items)
+
+
+def test_a_citation_is_told_by_the_scientific_extension() -> None:
+    collection = collection_of(item_of(), citation="Somebody (2020), Floods")
+    assert collection["sci:citation"] == "Somebody (2020), Floods"
+    assert any("/scientific/" in uri for uri in collection["stac_extensions"])
+    assert validate_collection(collection) == []
+    with pytest.raises(InvalidItem, match="sci:cite"):
+        validate_collection({**collection, "sci:cite": "Somebody"})

@@ -208,7 +208,7 @@ def test_the_catalogue_is_listed_and_shown(made: tuple[Place, Said]) -> None:
     items = rows(place.type("catalog", "list", "fathom-flood-depth").out)
     item = "rwa-fluvial-defended-2020-s04e028"
     assert items[item][0] == "8"
-    assert Path(items[item][1]).is_file()
+    assert Path(items[item][-1]).is_file()
     shown = place.type("catalog", "show", "fathom-flood-depth", item)
     assert json.loads(shown.out)["id"] == item
     place.type("catalog", "show", "fathom-flood-depth", "nosuch", code=1)

@@ -16,6 +16,7 @@ import tour
 from typer.main import get_command
 
 from thalweg.cli.main import app
+from thalweg.pipelines.layer_files import LayerModel, load_layer
 from thalweg.pipelines.loader import parse
 from thalweg.pipelines.schema import Pipeline
 from thalweg.settings import ENV_PREFIX, Settings
@@ -61,6 +62,19 @@ def test_every_operator_and_its_fields_are_documented_and_no_other(docs: Path) -
     told = {name: documented.rows(text) for name, text in sections.items() if name != "Operators"}
 
     assert told == documented.operators_of(Pipeline.model_json_schema())
+
+
+def test_every_field_of_a_layers_file_is_documented_and_no_other(docs: Path) -> None:
+    fields = set(documented.fields_of(LayerModel.model_json_schema()))
+    assert documented.rows((docs / "sources.md").read_text()) == fields
+
+
+def test_the_example_of_a_layers_file_is_one(docs: Path, tmp_path: Path) -> None:
+    example = re.search(r"(?ms)^```yaml\n(.+?)^```$", (docs / "sources.md").read_text())
+    assert example
+    file = tmp_path / "layer.yaml"
+    file.write_text(example[1])
+    assert load_layer(file)[0].id == "people_2020"
 
 
 def test_the_example_of_a_pipeline_file_is_one(docs: Path) -> None:

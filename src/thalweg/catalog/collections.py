@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thalweg.catalog.ledger import Document
-from thalweg.catalog.stac import CLASSIFICATION, EO, PROJECTION, RASTER, STAC_VERSION, TABLE
+from thalweg.catalog.stac import (
+    CLASSIFICATION,
+    EO,
+    PROJECTION,
+    RASTER,
+    SCIENTIFIC,
+    STAC_VERSION,
+    TABLE,
+)
 
 MOST_SUMMARISED = 64
 WORLD = [-180.0, -90.0, 180.0, 90.0]
@@ -29,12 +37,13 @@ def build_collection(
     providers: Sequence[Document] = (),
     keywords: Sequence[str] = (),
     links: Sequence[Document] = (),
+    citation: str = "",
 ) -> Document:
     """A STAC collection of items, which are read once and in any order.
 
-    `license` is an SPDX name or `other`; `providers` are STAC provider objects; `links` are added
-    to those of `export_static`'s layout. Without items the extents are the world and all time. The
-    columns of tables are those that any of them has.
+    `license` is an SPDX name or `other`; `providers` are STAC provider objects; `citation` says how
+    to cite it; `links` are added to those of `export_static`'s layout. Without items the extents
+    are the world and all time. The columns of tables are those that any of them has.
     """
     gathered = _Gathered()
     for item in items:
@@ -42,13 +51,17 @@ def build_collection(
     return {
         "type": "Collection",
         "stac_version": STAC_VERSION,
-        "stac_extensions": [uri for uri in _DECLARED if uri in gathered.extensions],
+        "stac_extensions": [
+            *(uri for uri in _DECLARED if uri in gathered.extensions),
+            *([SCIENTIFIC] if citation else []),
+        ],
         "id": collection_id,
         "title": title,
         "description": description,
         "license": license,
         **({"keywords": list(keywords)} if keywords else {}),
         **({"providers": list(providers)} if providers else {}),
+        **({"sci:citation": citation} if citation else {}),
         "extent": {
             "spatial": {"bbox": [gathered.bbox or WORLD]},
             "temporal": {"interval": [[gathered.start, gathered.end]]},

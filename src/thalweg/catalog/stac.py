@@ -35,6 +35,7 @@ FILE = f"{_EXTENSIONS}/file/v2.1.0/schema.json"
 PROCESSING = f"{_EXTENSIONS}/processing/v1.2.0/schema.json"
 CLASSIFICATION = f"{_EXTENSIONS}/classification/v2.0.0/schema.json"
 RASTER = f"{_EXTENSIONS}/raster/v2.0.0/schema.json"
+SCIENTIFIC = f"{_EXTENSIONS}/scientific/v1.0.0/schema.json"
 TABLE = f"{_EXTENSIONS}/table/v1.2.0/schema.json"
 # odc-stac finds bands by name only through eo:bands.
 EO = f"{_EXTENSIONS}/eo/v1.1.0/schema.json"

@@ -62,15 +62,23 @@ def list_catalog(
     if not found:
         typer.echo("Nothing is catalogued yet.")
         return
-    columns = ("item", "bands", "file") if collection else ("collection", "items", "what")
-    rows = table(*columns, numbers=("items", "bands"))
+    columns = ("item", "holds", "file") if collection else ("collection", "items", "what")
+    rows = table(*columns, numbers=("items",))
     for one in found:
         if collection:
-            data = one["assets"]["data"]
-            rows.add_row(one["id"], str(len(data["bands"])), data["href"])
+            rows.add_row(one["id"], _content(one), one["assets"]["data"]["href"])
         else:
             rows.add_row(one["id"], str(counts[one["id"]]), one.get("title", ""))
     print_table(rows)
+
+
+def _content(item: Document) -> str:
+    """How many bands a raster has, or rows and columns a table."""
+    properties = item["properties"]
+    if "table:columns" in properties:
+        columns = len(properties["table:columns"])
+        return f"{properties['table:row_count']} rows, {columns} columns"
+    return f"{len(item['assets']['data'].get('bands', ()))} bands"
 
 
 def _count(catalog: Catalog, collection: str) -> int:

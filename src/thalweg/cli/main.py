@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thalweg import __version__
-from thalweg.cli import catalog, doctor, hexagons, matrix, pipelines, run, runs, synth
+from thalweg.cli import catalog, doctor, hexagons, matrix, pipelines, run, runs, sources, synth
 from thalweg.cli.texts import printable
 from thalweg.errors import ThalwegError
 
@@ -29,6 +29,7 @@ app.command("matrix", epilog=matrix.EXAMPLES)(matrix.matrix)
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")
+app.add_typer(sources.app, name="sources")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(synth.app, name="synth")
 app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from thalweg.domain.coordinates import NONE, Coordinates
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.schema import CatalogStep, Pipeline, value_titles
+from thalweg.pipelines.schema import (
+    H3_RESOLUTION,
+    CatalogStep,
+    HexagonsStep,
+    Pipeline,
+    value_titles,
+)
 
 
 def catalog_step_of(pipeline: Pipeline, step_name: str) -> CatalogStep | None:
@@ -26,13 +32,30 @@ def item_plan(pipeline: Pipeline, step_name: str, coordinates: Coordinates) -> D
     known = year is not None and year.isdigit()
     return {
         "collection": step.collection,
-        "id": coordinates.id,
-        "title": step.title.format_map(titles) if step.title else coordinates.id,
+        "id": item_id(coordinates),
+        "title": step.title.format_map(titles) if step.title else item_id(coordinates),
         "start": f"{year if known else pipeline.time.start}-01-01T00:00:00Z",
         "end": f"{year if known else pipeline.time.end}-12-31T23:59:59Z",
         "properties": {
-            f"thalweg:{name}": value for name, value in coordinates.items() if value != NONE
+            f"thalweg:{name}": int(value) if name == H3_RESOLUTION else value
+            for name, value in {**_of_table(pipeline, step_name), **coordinates.to_json()}.items()
+            if value != NONE
         },
         "lineage": f"{pipeline.title}: {step_name} of {{inputs}} files by Thalweg",
-        "special": [one.model_dump(mode="json") for one in pipeline.pixels.special],
+        "special": [one.model_dump(mode="json") for one in pipeline.special],
     }
+
+
+def item_id(coordinates: Coordinates) -> str:
+    """The id of an item: that of the coordinates, in which a table's resolution 6 is r6."""
+    resolution = coordinates.get(H3_RESOLUTION)
+    rest = coordinates.without(H3_RESOLUTION).id
+    return rest if resolution is None else "-".join(filter(None, [rest, f"r{resolution}"]))
+
+
+def _of_table(pipeline: Pipeline, step_name: str) -> dict[str, str]:
+    """What a table is filed under, and how pixels were shared out among its cells."""
+    step = pipeline.step(step_name)
+    if not isinstance(step, HexagonsStep):
+        return {}
+    return {"theme": step.theme or pipeline.theme.id, "dataset": pipeline.name, "rule": step.rule}

@@ -6,15 +6,18 @@ from collections.abc import Iterable
 
 from thalweg import __version__
 from thalweg.catalog.collections import build_collection
-from thalweg.catalog.ledger import Artifact
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Artifact
 from thalweg.catalog.stac import (
     Band,
     RasterAsset,
+    TableAsset,
     build_item,
+    build_table_item,
     stac_percentiles,
     stac_statistics,
 )
 from thalweg.domain.pixels import SpecialValue
+from thalweg.domain.tables import TableFacts
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.schema import CatalogStep, Pipeline, SpecialModel
 from thalweg.raster.made import Made
@@ -22,14 +25,33 @@ from thalweg.storage.zones import Zone
 
 
 def item_of(artifact: Artifact, plan: Document, zone: Zone) -> Document:
-    """The STAC item of an artifact; the same inputs give the same item, byte for byte."""
+    """The STAC item of a raster or a table; the same inputs give the same item, byte for byte."""
+    told = {
+        "start": plan["start"],
+        "end": plan["end"],
+        "properties": {"title": plan["title"], **plan["properties"]},
+        "lineage": plan["lineage"].format(inputs=len(artifact.inputs)),
+        "software": {"thalweg": __version__},
+    }
+    if artifact.media_type == PARQUET_MEDIA_TYPE:
+        table = _table(artifact, zone)
+        return build_table_item(plan["id"], plan["collection"], table, **told)
+    return build_item(plan["id"], plan["collection"], _raster(artifact, plan, zone), **told)
+
+
+def _table(artifact: Artifact, zone: Zone) -> TableAsset:
+    facts = TableFacts.from_json(artifact.facts["table"])
+    return TableAsset(zone.href(artifact.key), artifact.size, artifact.checksum, facts)
+
+
+def _raster(artifact: Artifact, plan: Document, zone: Zone) -> RasterAsset:
     made = Made.from_json(artifact.facts)
     special = tuple(
         SpecialValue(one.value, one.meaning)
         for one in (SpecialModel(**document) for document in plan["special"])
         if not one.as_nodata
     )
-    raster = RasterAsset(
+    return RasterAsset(
         href=zone.href(artifact.key),
         size=artifact.size,
         checksum=artifact.checksum,
@@ -48,16 +70,6 @@ def item_of(artifact: Artifact, plan: Document, zone: Zone) -> Document:
         ),
         special=special,
     )
-    return build_item(
-        plan["id"],
-        plan["collection"],
-        raster,
-        start=plan["start"],
-        end=plan["end"],
-        properties={"title": plan["title"], **plan["properties"]},
-        lineage=plan["lineage"].format(inputs=len(artifact.inputs)),
-        software={"thalweg": __version__},
-    )
 
 
 def collection_of(pipeline: Pipeline, step: CatalogStep, items: Iterable[Document]) -> Document:
@@ -70,6 +82,7 @@ def collection_of(pipeline: Pipeline, step: CatalogStep, items: Iterable[Documen
         license=pipeline.license,
         providers=[one.model_dump(mode="json", exclude_none=True) for one in pipeline.providers],
         keywords=pipeline.keywords,
+        citation=pipeline.citation,
     )
 
 

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 
-from thalweg.catalog.ledger import Artifact, Catalog, Input, Ref
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Artifact, Catalog, Input, Ref
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
+from thalweg.domain.layers import Layer
 from thalweg.errors import ArtifactNotFound
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.item_plans import item_plan
+from thalweg.pipelines.item_plans import item_id, item_plan
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.schema import CatalogStep, Pipeline
 from thalweg.pipelines.workspace import Workspace
 
 MEMORY = 600 << 20
-PARQUET = "application/vnd.apache.parquet"
+_LOG = logging.getLogger(__name__)
 
 
 class CatalogOperator:
     """Brings the items of a collection up to date, validates them, and publishes the collection.
 
     Items are recorded with their file when it is made; here come those that are missing or say
-    something else than they would today.
+    something else than they would today. The layers of the pipeline's rasters are registered too.
     """
 
-    version = 1
+    version = 2
 
     def plan(
         self, step: CatalogStep, situation: Situation, before: Mapping[str, StepPlan]
     ) -> StepPlan:
         from thalweg.pipelines.items import collection_of
+        from thalweg.pipelines.layers import declared_layers
 
         recorded = situation.items.get(step.collection, {})
         known = {name: _digest(document) for name, document in recorded.items()}
@@ -43,19 +46,27 @@ class CatalogOperator:
             artifact = situation.artifacts.get(planned.fingerprint) if planned.done else None
             if artifact is not None:
                 document = _item(situation, step, artifact)
-                members[planned.id] = _digest(document)
+                name = document["id"]
+                members[name] = _digest(document)
                 sources.append(Input(artifact.zone, artifact.key, artifact.fingerprint))
-                if members[planned.id] != known.get(planned.id):
+                if members[name] != known.get(name):
                     stale.append(artifact.ref)
             elif situation.rehearsal and planned.to_make:
-                members[planned.id] = planned.fingerprint
+                members[item_id(planned.coordinates)] = planned.fingerprint
         if not members:
             return StepPlan(step)
         pipeline = situation.pipeline
+        layers = [
+            layer.to_json() for layer in declared_layers(pipeline, situation.artifacts.values())
+        ]
         digest = fingerprint(
             "catalog",
             self.version,
-            collection_of(pipeline, step, ()),
+            {
+                "collection": collection_of(pipeline, step, ()),
+                "theme": pipeline.theme.model_dump(),
+                "layers": layers,
+            },
             sorted(members.items()),
         )
         collection = Planned(
@@ -69,6 +80,7 @@ class CatalogOperator:
                 "pipeline": pipeline.name,
                 "definition": pipeline.model_dump(mode="json"),
                 "stale": [list(ref) for ref in stale],
+                "layers": layers,
             },
             memory=MEMORY,
             size=len(members),
@@ -86,19 +98,22 @@ class CatalogOperator:
             catalog.record_items(_stale_items(payload, pipeline, step, catalog, workspace))
             items = list(catalog.items(step.collection))
             collection = collection_of(pipeline, step, items)
-            for item in items:
-                validate_item(item)
-            validate_collection(collection)
+            unchecked = {schema for item in items for schema in validate_item(item)}
+            unchecked.update(validate_collection(collection))
+            _warn_of(unchecked)
             catalog.put_collection(collection)
-            artifact = self._published(payload, collection, items, workspace)
+            layers = [Layer.from_json(one) for one in payload["layers"]]
+            catalog.put_layers(layers, [pipeline.theme.domain()], pipeline=pipeline.name)
+            artifact = self._published(payload, collection, items, sorted(unchecked), workspace)
             catalog.record(artifact)
-        return {"items": len(items), "key": artifact.key}
+        return {"key": artifact.key, "layers": len(layers), **artifact.facts}
 
     def _published(
         self,
         payload: Document,
         collection: Document,
         items: list[Document],
+        unchecked: list[str],
         workspace: Workspace,
     ) -> Artifact:
         from thalweg.catalog.export import write_geoparquet
@@ -110,8 +125,13 @@ class CatalogOperator:
             written = area / "items.parquet"
             write_geoparquet(collection, items, written)
             published = publish_once(zone, written, output["key"])
-        facts = {"items": len(items)}
-        return artifact_of(payload, output, self.version, published, PARQUET, facts)
+        facts = {"items": len(items), "unchecked": unchecked}
+        return artifact_of(payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts)
+
+
+def _warn_of(unchecked: Iterable[str]) -> None:
+    for schema in sorted(unchecked):
+        _LOG.warning("not checked, as no copy of it is here: %s", schema)
 
 
 def _item(situation: Situation, step: CatalogStep, artifact: Artifact) -> Document:

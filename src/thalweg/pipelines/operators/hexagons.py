@@ -6,20 +6,26 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import Input
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.item_plans import item_plan
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import CELL, HexagonsStep, Pipeline, PixelsModel, StackStep
+from thalweg.pipelines.schema import (
+    CELL,
+    H3_RESOLUTION,
+    HexagonsStep,
+    Pipeline,
+    PixelsModel,
+    StackStep,
+)
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from thalweg.hexagons.statistics import CellStatistics
 
 MEMORY = 900 << 20
-PARQUET = "application/vnd.apache.parquet"
-RESOLUTION = "h3_resolution"
 
 
 class Hexagons:
@@ -29,7 +35,7 @@ class Hexagons:
     which a raster is missing is named and left.
     """
 
-    version = 1
+    version = 2
 
     def plan(
         self, step: HexagonsStep, situation: Situation, before: Mapping[str, StepPlan]
@@ -82,24 +88,24 @@ class Hexagons:
     ) -> Planned:
         pipeline = situation.pipeline
         parameters = {
-            "theme": step.theme,
+            "theme": step.theme or pipeline.theme.id,
             "rule": step.rule,
             "depths": list(step.depths),
             "percentiles": step.percentiles,
             "countries": step.countries,
-            "pixels": pipeline.pixels.model_dump(mode="json"),
+            "pixels": pipeline.raster_pixels.model_dump(mode="json"),
             "series": _series(step, pipeline, scenario, situation),
         }
         digest = fingerprint(
             "hexagons",
             self.version,
-            {**parameters, RESOLUTION: resolution},
+            {**parameters, H3_RESOLUTION: resolution},
             [(one.key, one.identity) for one in inputs],
         )
-        folder = f"theme={step.theme}/dataset={pipeline.name}/resolution={resolution}"
+        folder = f"theme={parameters['theme']}/dataset={pipeline.name}/resolution={resolution}"
         stem = f"{pipeline.name}/{step.name}/{folder}/{scenario.id}"
         return Planned(
-            Coordinates((*scenario.items(), (RESOLUTION, str(resolution)))),
+            _at(scenario, resolution),
             inputs,
             digest,
             immutable_key(stem, digest, "parquet"),
@@ -108,7 +114,14 @@ class Hexagons:
             deferred=not any(
                 situation.choice.reaches(pipeline, raster.coordinates) for raster in rasters
             ),
-            payload={**parameters, "pipeline": pipeline.name},
+            payload={
+                **parameters,
+                "pipeline": pipeline.name,
+                "items": {
+                    str(one): item_plan(pipeline, step.name, _at(scenario, one))
+                    for one in step.resolutions
+                },
+            },
             memory=MEMORY,
             size=sum(raster.size for raster in rasters),
             group=scenario.id,
@@ -118,7 +131,8 @@ class Hexagons:
         from thalweg.hexagons.layers import Series
         from thalweg.hexagons.measured import measured_table
         from thalweg.hexagons.outlines import cell_codes, countries
-        from thalweg.hexagons.tables import write_table
+        from thalweg.hexagons.tables import table_facts, write_table
+        from thalweg.pipelines.items import item_of
         from thalweg.pipelines.making import artifact_of, publish_once
 
         zone = workspace.zone(payload["zone"])
@@ -126,18 +140,26 @@ class Hexagons:
         measured = _measured(payload, workspace)
         cells = 0
         for output in payload["outputs"]:
-            statistics = measured[int(output["coordinates"][RESOLUTION])]
+            resolution = output["coordinates"][H3_RESOLUTION]
+            statistics = measured[int(resolution)]
             codes = cell_codes(statistics.cells, countries()) if payload["countries"] else None
             table = measured_table(series, statistics, countries=codes)
             with zone.staging() as area:
                 write_table(table, area / "table.parquet")
                 published = publish_once(zone, area / "table.parquet", output["key"])
-            facts = {"rows": table.num_rows, "columns": table.num_columns, "series": series.id}
-            artifact = artifact_of(payload, output, self.version, published, PARQUET, facts)
+            facts = {"series": series.id, "table": table_facts(table).to_json()}
+            artifact = artifact_of(
+                payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
+            )
+            plan = payload["items"][resolution]
             with workspace.catalog() as catalog:
-                catalog.record(artifact)
+                catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
             cells += table.num_rows
         return {"tables": len(payload["outputs"]), "cells": cells}
+
+
+def _at(scenario: Coordinates, resolution: int) -> Coordinates:
+    return Coordinates((*scenario.items(), (H3_RESOLUTION, str(resolution))))
 
 
 def _series(
@@ -151,9 +173,9 @@ def _series(
     numbers = [layer.number for layer in layers if layer.number is not None]
     is_return_period = dimension.unit == "year" and len(numbers) == len(layers)
     return {
-        "theme": step.theme,
+        "theme": step.theme or pipeline.theme.id,
         "dataset": pipeline.name,
-        "unit": pipeline.pixels.unit,
+        "unit": pipeline.raster_pixels.unit,
         "coordinates": scenario.to_json(),
         "labels": [layer.id for layer in layers],
         "return_periods": numbers if is_return_period else [],
@@ -166,7 +188,7 @@ def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStati
     from thalweg.hexagons.statistics import merged
     from thalweg.hexagons.zonal import zonal
 
-    resolutions = [int(output["coordinates"][RESOLUTION]) for output in payload["outputs"]]
+    resolutions = [int(output["coordinates"][H3_RESOLUTION]) for output in payload["outputs"]]
     parts = [
         zonal(
             workspace.zone(zone).gdal_path(key),

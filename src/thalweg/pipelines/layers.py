@@ -1,0 +1,81 @@
+"""The layers that a pipeline declares: what its rasters hold, in the words of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from thalweg.catalog.ledger import Artifact
+from thalweg.domain.coordinates import NONE, Coordinates
+from thalweg.domain.layers import Layer
+from thalweg.hexagons.layers import Series
+from thalweg.pipelines.schema import (
+    CELL,
+    HexagonsStep,
+    MosaicStep,
+    Pipeline,
+    StackStep,
+    value_titles,
+)
+
+
+def declared_layers(pipeline: Pipeline, artifacts: Iterable[Artifact]) -> list[Layer]:
+    """The layers that the bands of a pipeline's rasters are, each once, ordered by id.
+
+    A raster that lies at values which the pipeline no longer declares holds none.
+    """
+    over = {step.name: step.over for step in pipeline.steps if isinstance(step, StackStep)}
+    for step in pipeline.steps:
+        if isinstance(step, MosaicStep):
+            over[step.name] = over[step.of]
+    places = (CELL, pipeline.tile_dimension or "")
+    layers: dict[Coordinates, Layer] = {}
+    for artifact in artifacts:
+        if artifact.kind not in over:
+            continue
+        for band in artifact.facts["bands"]:
+            values = {**artifact.coordinates, over[artifact.kind]: band["description"]}
+            place = pipeline.coordinates(values).without(*places)
+            if place not in layers and _is_declared(pipeline, place, places):
+                layers[place] = _layer(pipeline, artifact, place, over[artifact.kind])
+    return sorted(layers.values(), key=lambda layer: layer.id)
+
+
+def _is_declared(pipeline: Pipeline, place: Coordinates, places: tuple[str, ...]) -> bool:
+    dimensions = pipeline.domain_dimensions
+    return {*place} == {*dimensions.names} - {*places} and all(
+        value == NONE or dimensions[name].could_mean(value) for name, value in place.items()
+    )
+
+
+def _layer(pipeline: Pipeline, artifact: Artifact, place: Coordinates, over: str) -> Layer:
+    pixels, grid = pipeline.raster_pixels, artifact.facts["grid"]
+    series = Series(pipeline.theme.id, pipeline.name, pixels.unit, place.without(over))
+    titles = value_titles(pipeline.domain_dimensions, place.to_json())
+    told = [titles[name] for name, value in place.items() if value != NONE]
+    return Layer(
+        series.layer_id(place[over]),
+        pipeline.theme.id,
+        pipeline.name,
+        f"{pipeline.title}: {', '.join(told)}",
+        pixels.unit,
+        pipeline.license,
+        nodata=pixels.nodata,
+        description=" ".join(pipeline.description.split()),
+        origin=", ".join(_named(one.name, one.url) for one in pipeline.providers),
+        citation=pipeline.citation,
+        crs=grid["crs"],
+        pixel=grid["transform"][0],
+        coordinates=place,
+        statistics=pipeline.recommended.statistics,
+        resolutions=pipeline.recommended.resolutions or _measured_resolutions(pipeline),
+        pipeline=pipeline.name,
+    )
+
+
+def _measured_resolutions(pipeline: Pipeline) -> tuple[int, ...]:
+    steps = [step for step in pipeline.steps if isinstance(step, HexagonsStep)]
+    return tuple(sorted({one for step in steps for one in step.resolutions}))
+
+
+def _named(name: str, url: str | None) -> str:
+    return f"{name} ({url})" if url else name
