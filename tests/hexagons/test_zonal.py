@@ -328,6 +328,8 @@ def test_what_was_not_measured_is_refused() -> None:
         result.merge(measured(floods(), 7))
     with pytest.raises(UsageError, match="ascending"):
         Measures(("1in5",), RULES, depths_m=(1.0, 0.5))
+    with pytest.raises(UsageError, match="more than 100 thresholds"):
+        Measures(("1in5",), RULES, depths_m=tuple(range(1, 102)))
 
 
 def test_measures_go_through_json() -> None:

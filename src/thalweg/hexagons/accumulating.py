@@ -19,6 +19,8 @@ from thalweg.raster.runs import run_end
 NODATA, OTHER_THAN_ZERO, POSITIVE, POSITIVE_AREA, FIRST_SPECIAL = range(5)
 # The columns of `sums` [rows, bands, 4]; the extremes are those of values other than zero.
 TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
+# What a pixel is, in a byte: see `code_of`.
+ZERO, FIRST_CLASS, FIRST_KIND, UNDECLARED = 0, 1, 128, 255
 
 
 @numba.njit(nogil=True, cache=True)
@@ -47,15 +49,42 @@ def find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
+def code_of(
+    value: Any, low: float, high: float, nodata: Any, special: Any, kinds: Any, thresholds: Any
+) -> int:
+    """What a value is: ZERO, a valid one by its class, nodata or special by its kind, UNDECLARED.
+
+    The class of a valid value is the number of thresholds below it.
+    """
+    if value == 0:
+        return ZERO
+    if value == nodata or (nodata != nodata and value != value):
+        return FIRST_KIND
+    for index in range(special.size):
+        if value == special[index]:
+            return FIRST_KIND + int(kinds[index])
+    if not low <= value <= high:
+        return UNDECLARED
+    above = 0
+    while above < thresholds.size and value > thresholds[above]:
+        above += 1
+    return FIRST_CLASS + above
+
+
+@numba.njit(nogil=True, cache=True)
+def codes_of(values: Any, codes: Any, declared: Any) -> None:
+    """The code of each value; `declared` are the last arguments of `code_of`."""
+    low, high, nodata, special, kinds, thresholds = declared
+    for index in range(values.size):
+        codes[index] = code_of(values[index], low, high, nodata, special, kinds, thresholds)
+
+
+@numba.njit(nogil=True, cache=True)
 def list_pixels(
     pixels: Any,
     bits: Any,
-    low: float,
-    high: float,
-    nodata: Any,
-    special: Any,
-    kinds: Any,
-    thresholds: Any,
+    codes: Any,
+    declared: Any,
     first_bucket: int,
     zero_bucket: int,
     positions: Any,
@@ -71,10 +100,11 @@ def list_pixels(
 
     Of each value its position, itself, how many thresholds lie below it and its bucket, unless
     `buckets` is empty. Of each run of nodata (kind 0) or special values (`kinds`) start, stop and
-    kind. `undeclared` gets the count, the first position and the value of what is neither.
+    kind. `undeclared` gets the count, the first position and the value of what is neither. `codes`
+    are those of all bits, or empty where these are too many; `declared` as in `codes_of`.
     """
     height, width = pixels.shape
-    nodata_is_nan = nodata != nodata
+    low, high, nodata, special, kinds, thresholds = declared
     real = np.zeros(1, np.float64)
     word = real.view(np.int64)
     listed, runs = 0, 0
@@ -83,43 +113,34 @@ def list_pixels(
         start = row * width
         col = 0
         while col < width:
-            value = line[col]
-            if value == 0:
-                col = run_end(line_bits, col)
-                continue
-            kind = -1
-            if value == nodata or (nodata_is_nan and value != value):
-                kind = 0
+            if codes.size:
+                code = int(codes[line_bits[col]])
             else:
-                for index in range(special.size):
-                    if value == special[index]:
-                        kind = kinds[index]
-                        break
-            if kind >= 0:
+                code = code_of(line[col], low, high, nodata, special, kinds, thresholds)
+            if code == ZERO:
+                col = run_end(line_bits, col)
+            elif code < FIRST_KIND:
+                positions[listed] = start + col
+                values[listed] = line[col]
+                classes[listed] = code - FIRST_CLASS
+                if buckets.size:
+                    real[0] = abs(line[col])
+                    step = max((word[0] >> BUCKET_SHIFT) - first_bucket + 1, 0)
+                    buckets[listed] = zero_bucket + (step if line[col] > 0 else -step)
+                listed += 1
+                col += 1
+            elif code < UNDECLARED:
                 starts[runs] = start + col
                 col = run_end(line_bits, col)
                 stops[runs] = start + col
-                others[runs] = kind
+                others[runs] = code - FIRST_KIND
                 runs += 1
-                continue
-            if low <= value <= high:
-                positions[listed] = start + col
-                values[listed] = value
-                above = 0
-                while above < thresholds.size and value > thresholds[above]:
-                    above += 1
-                classes[listed] = above
-                if buckets.size:
-                    real[0] = abs(value)
-                    step = max((word[0] >> BUCKET_SHIFT) - first_bucket + 1, 0)
-                    buckets[listed] = zero_bucket + (step if value > 0 else -step)
-                listed += 1
             else:
                 if undeclared[0] == 0:
                     undeclared[1] = start + col
-                    undeclared[2] = value
+                    undeclared[2] = line[col]
                 undeclared[0] += 1
-            col += 1
+                col += 1
     return listed, runs
 
 
@@ -167,6 +188,7 @@ def add_values(
     thresholds = (counts.shape[2] - above_first) // 2
     above = np.zeros(thresholds + 1, np.int64)
     index, run = 0, 0
+    line_number, line_end = 0, width
     while index < listed:
         position = positions[index]
         while run_stops[run] <= position:
@@ -188,21 +210,29 @@ def add_values(
             index += 1
         for step in range(thresholds - 1, 0, -1):
             above[step] += above[step + 1]
-        area = areas[position // width]
-        first_part, last_part = 0, 1
+        while position >= line_end:
+            line_number += 1
+            line_end += width
+        area = areas[line_number]
         cell = run_cells[run]
+        first_part, last_part = 0, 1
         if cell < 0:
             first_part, last_part = split_first[-1 - cell], split_first[-cell]
         for part in range(first_part, last_part):
-            weight = each if cell >= 0 else np.int64(split_weights[part])
-            of = cell if cell >= 0 else split_cells[part]
-            row = _row_of(of, row_of_cell, used, sums, lowest, highest)
+            weight, of = each, cell
+            if cell < 0:
+                weight, of = np.int64(split_weights[part]), split_cells[part]
+            row = row_of_cell[of]
+            if row < 0:
+                row = _row_of(of, row_of_cell, used, sums, lowest, highest)
             line, sum_line = counts[row, band], sums[row, band]
             line[OTHER_THAN_ZERO] += count * weight
             line[POSITIVE] += positive * weight
             line[POSITIVE_AREA] += positive * weight * area
             for step in range(thresholds):
                 exceeding = above[step + 1] * weight
+                if exceeding == 0:
+                    break
                 line[above_first + step] += exceeding
                 line[above_first + thresholds + step] += exceeding * area
             sum_line[TOTAL] += total * weight

@@ -18,6 +18,7 @@ from thalweg.raster.codec import checked_dtype, stored
 from thalweg.raster.statistics import BUCKETS_PER_OCTAVE
 
 BUCKET_SHIFT = 52 - int(math.log2(BUCKETS_PER_OCTAVE))
+MOST_KINDS = 100
 DEPTHS_M = (0.15, 0.5, 1.0, 1.5, 2.0)
 
 # Of what is not whole, smaller values go to the bucket of zero.
@@ -59,6 +60,9 @@ class Measures:
         checked_dtype(self.rules.dtype)
         if list(self.depths_m) != sorted(set(self.depths_m)) or min(self.depths_m, default=0) < 0:
             raise UsageError(f"the thresholds {self.depths_m} are not positive and ascending")
+        # A pixel's kind and class have to fit a byte.
+        if max(len(self.depths_m), len(self.rules.special)) > MOST_KINDS:
+            raise UsageError(f"more than {MOST_KINDS} thresholds or special values are declared")
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from thalweg.hexagons.accumulating import (
     add_others,
     add_values,
     add_voids,
+    codes_of,
     find_runs,
     list_pixels,
 )
@@ -48,10 +49,16 @@ class Lister:
         dtype = measures.dtype
         self._measures = measures
         self._where = where
-        self._nodata = np.array(rules.nodata).astype(dtype)[()]
         kinds = [0 if s.as_nodata else 1 + measures.special.index(s.meaning) for s in rules.special]
-        self._special = np.array([s.value for s in rules.special]).astype(dtype)
-        self._kind_of_special = np.array(kinds, np.int64)
+        self._declared = (
+            float(rules.minimum),
+            float(rules.maximum),
+            np.array(rules.nodata).astype(dtype)[()],
+            np.array([s.value for s in rules.special]).astype(dtype),
+            np.array(kinds, np.int64),
+            measures.thresholds,
+        )
+        self._codes = self._all_codes(dtype) if dtype.itemsize <= 2 else np.empty(0, np.uint8)
         self._make_room(0)
 
     def read(self, plane: Pixels, band: int, part: Window) -> Others:
@@ -66,12 +73,8 @@ class Lister:
         self.listed, runs = list_pixels(
             plane,
             plane.view(f"u{plane.itemsize}"),
-            measures.rules.minimum,
-            measures.rules.maximum,
-            self._nodata,
-            self._special,
-            self._kind_of_special,
-            measures.thresholds,
+            self._codes,
+            self._declared,
             measures.buckets.first,
             measures.buckets.zero,
             self.positions,
@@ -96,6 +99,13 @@ class Lister:
             where=self._where,
             hint="declare the value under pixels.special, or widen minimum and maximum",
         )
+
+    def _all_codes(self, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
+        """The code of every value of a small type, by its bits."""
+        bits = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
+        codes = np.empty(bits.size, np.uint8)
+        codes_of(bits.view(dtype), codes, self._declared)
+        return codes
 
     def _make_room(self, size: int) -> None:
         self.positions = np.empty(size, np.int32)
