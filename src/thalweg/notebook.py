@@ -48,8 +48,9 @@ class OpenWorkspace:
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
-        return self.workspace.folder
+        """Where it lies: from here, where it is below."""
+        folder, here = self.workspace.folder, Path.cwd()
+        return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
     # The catalogue ------------------------------------------------------------------------------
 
@@ -104,7 +105,7 @@ class OpenWorkspace:
         """The layers of the hexagon tables: their ids, what they are, units and H3 resolutions."""
         from thalweg.hexagons.frames import data_frame, layer_rows
 
-        return data_frame(layer_rows(self._tables()), index="layer")
+        return data_frame(layer_rows(self._tables()), index="layer").rename_axis(None)
 
     def hexagons(
         self,
@@ -196,7 +197,8 @@ class OpenWorkspace:
         chosen = choose(load(find(pipeline)), settings)
         found = matrix_of(*chosen, self.workspace)
         rows = [*((part.id, row) for part, row in found.rows), ("all", found.matrix)]
-        return data_frame(({"": name, **_counts(row)} for name, row in rows), index="")
+        frame = data_frame(({"id": name, **_counts(row)} for name, row in rows), index="id")
+        return frame.rename_axis(None)
 
     # What a notebook shows ----------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ import tour
 from typer.main import get_command
 
 from thalweg.cli.main import app
+from thalweg.hexagons.frames import Hexagons
+from thalweg.notebook import OpenWorkspace
 from thalweg.pipelines.layer_files import LayerModel, load_layer
 from thalweg.pipelines.loader import parse
 from thalweg.pipelines.schema import Pipeline
@@ -95,6 +97,12 @@ def test_every_command_and_what_it_takes_is_documented_and_no_other(docs: Path) 
         name: set(documented.parameters_of(command))
         for name, command in documented.commands_of(get_command(app), "thalweg")
     }
+
+
+def test_everything_that_python_opens_is_documented_and_nothing_else(docs: Path) -> None:
+    told = documented.rows((docs / "python.md").read_text())
+    public = {name for kind in (OpenWorkspace, Hexagons) for name in vars(kind) if name[0] != "_"}
+    assert told == public - {"workspace", "tables", "selection", "form"}
 
 
 @pytest.mark.slow
