@@ -221,7 +221,7 @@ def add_values(
         for part in range(first_part, last_part):
             weight, of = each, cell
             if cell < 0:
-                weight, of = np.int64(split_weights[part]), split_cells[part]
+                weight, of = int(split_weights[part]), split_cells[part]
             row = row_of_cell[of]
             if row < 0:
                 row = _row_of(of, row_of_cell, used, sums, lowest, highest)

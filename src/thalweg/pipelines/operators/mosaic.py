@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.errors import ArtifactNotFound
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.choice import cell_of
-from thalweg.pipelines.item_plans import item_plan
-from thalweg.pipelines.keys import key_stem
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.raster_plans import planned_raster
 from thalweg.pipelines.schema import MosaicStep, PixelsModel
 from thalweg.pipelines.workspace import Workspace
 
@@ -54,9 +52,9 @@ class Mosaic:
         zone: str,
         situation: Situation,
     ) -> Planned:
-        pipeline = situation.pipeline
-        reached = situation.choice.reaches(pipeline, coordinates) or any(
-            situation.choice.reaches(pipeline, tile.coordinates) for tile in tiles
+        reached = any(
+            situation.choice.reaches(situation.pipeline, one)
+            for one in (coordinates, *(tile.coordinates for tile in tiles))
         )
         lacking = [
             tile
@@ -67,28 +65,14 @@ class Mosaic:
         if obstacles:
             return Planned(coordinates, obstacles=obstacles, deferred=not reached)
         inputs = tuple(Input(zone, tile.key, tile.fingerprint) for tile in tiles)
-        parameters = {
-            "layout": step.layout,
-            "resampling": step.resampling,
-            "pixels": pipeline.raster_pixels.model_dump(mode="json"),
-        }
-        digest = fingerprint(
-            "mosaic", self.version, parameters, [(one.key, one.identity) for one in inputs]
-        )
-        return Planned(
+        return planned_raster(
+            step,
+            self.version,
+            situation,
             coordinates,
             inputs,
-            digest,
-            immutable_key(key_stem(pipeline, step.name, coordinates), digest, "tif"),
-            done=digest in situation.artifacts,
-            again=situation.choice.force,
+            {},
             deferred=not reached,
-            payload={
-                **parameters,
-                "pipeline": pipeline.name,
-                "force": situation.choice.force,
-                "item": item_plan(pipeline, step.name, coordinates),
-            },
             memory=MEMORY,
             size=sum(tile.size for tile in tiles),
         )

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
-from thalweg.pipelines.item_plans import item_plan
-from thalweg.pipelines.keys import key_stem
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.raster_plans import planned_raster
 from thalweg.pipelines.schema import PixelsModel, StackStep
 from thalweg.pipelines.survey import RawFile
 from thalweg.pipelines.workspace import Workspace
@@ -71,29 +69,14 @@ class Stack:
         files = [usable[member] for member in members]
         inputs = tuple(Input(pipeline.source.zone, file.key, file.etag) for file in files)
         bands = [_band(member[step.over], step, situation) for member in members]
-        parameters = {
-            "layout": step.layout,
-            "resampling": step.resampling,
-            "pixels": pipeline.raster_pixels.model_dump(mode="json"),
-            "bands": bands,
-        }
-        digest = fingerprint(
-            "stack", self.version, parameters, [(one.key, one.identity) for one in inputs]
-        )
-        return Planned(
+        return planned_raster(
+            step,
+            self.version,
+            situation,
             coordinates,
             inputs,
-            digest,
-            immutable_key(key_stem(pipeline, step.name, coordinates), digest, "tif"),
-            done=digest in situation.artifacts,
-            again=situation.choice.force,
+            {"bands": bands},
             deferred=deferred,
-            payload={
-                **parameters,
-                "pipeline": pipeline.name,
-                "force": situation.choice.force,
-                "item": item_plan(pipeline, step.name, coordinates),
-            },
             memory=BASE_MEMORY + _strip_bytes(files),
             size=sum(file.size for file in files),
         )
