@@ -75,3 +75,18 @@ def test_a_piped_command_is_quiet_and_says_what_it_made(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 2
     assert done.stdout.startswith("32 files")
     assert len(list((tmp_path / "out").rglob("*.tif"))) == 32
+
+
+def test_buildings_are_made_and_reported(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["buildings", "--preset", "tiny", "--count", "250", "--out", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("250 buildings with 0.0")
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["count"] == sum(one["count"] for one in manifest["tiles"].values()) == 250
+
+
+def test_the_help_of_buildings_gives_an_example() -> None:
+    result = CliRunner().invoke(app, ["buildings", "--help"])
+    assert "thalweg synth buildings --preset rwanda --count 100000" in result.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,14 @@ from thalweg.synth.presets import DEFAULT_SEED, PRESETS, VARIANTS, Selection
 
 if TYPE_CHECKING:
     from thalweg.synth.tiles import Record
+
+
+class Shape(StrEnum):
+    """What a building is drawn as."""
+
+    FOOTPRINT = "footprint"
+    POINT = "point"
+
 
 app = typer.Typer(
     name="synth", help="Make synthetic deliveries with known answers.", no_args_is_help=True
@@ -34,6 +43,14 @@ Examples:
 --years 2020,2050 --return-periods 10,100
 
 The same command again goes on where it was broken off, and does nothing where all is made.
+"""
+
+BUILDINGS_EXAMPLES = """
+Examples:
+
+  thalweg synth buildings --preset rwanda --count 100000 --out demo/buildings
+
+  thalweg synth buildings --preset rwanda --count 5000000 --shape point --out demo/points
 """
 
 
@@ -80,6 +97,29 @@ def flood(
     with _progress(order.files) as advance:
         manifest = deliver(order, out, workers=workers or _processes(order.files), progress=advance)
     _report(manifest, out)
+
+
+@app.command(epilog=BUILDINGS_EXAMPLES)
+def buildings(
+    preset: Annotated[str, typer.Option(help=f"The region: {', '.join(PRESETS)}.")],
+    count: Annotated[int, typer.Option(min=1, help="How many buildings.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to: new, empty, or of this order.")],
+    seed: Annotated[int, typer.Option(help="Another seed is another country.")] = DEFAULT_SEED,
+    shape: Annotated[
+        Shape, typer.Option(help="footprint: rectangles; point: their centres.")
+    ] = Shape.FOOTPRINT,
+) -> None:
+    """Make buildings clustered in towns and along roads, as one GeoParquet file.
+
+    `manifest.json` tells their number and area, all in all and by one-degree tile.
+    """
+    from thalweg.synth.buildings import BuildingOrder, deliver_buildings
+
+    manifest = deliver_buildings(BuildingOrder(preset, count, seed, shape.value), out)
+    typer.echo(
+        f"{manifest['count']:,} buildings with {manifest['area_m2'] / 1e6:,.3f} km2 in {out}, in "
+        f"{len(manifest['tiles'])} one-degree tiles; {out / 'manifest.json'} tells the rest."
+    )
 
 
 def _words(text: str) -> tuple[str, ...]:

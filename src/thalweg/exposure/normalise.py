@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,7 +71,11 @@ class Summary:
     sources: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        counted = {name: dict(sorted(one.items())) for name, one in self._counters()}
+        return {**vars(self), **counted}
+
+    def _counters(self) -> Iterator[tuple[str, Counter[str]]]:
+        return ((name, one) for name, one in vars(self).items() if isinstance(one, Counter))
 
 
 def normalise(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from io import TextIOWrapper
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +21,7 @@ from thalweg.exposure.readers.reading import (
     Columns,
     SourceFile,
     check_columns,
+    opened,
     parsed_numbers,
     read_batch,
 )
@@ -100,7 +100,7 @@ def _batches(file: SourceFile, columns: Columns) -> Iterator[Batch]:
 
     try:
         reader = pa_csv.open_csv(
-            file.path,
+            opened(file.path),
             pa_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
             pa_csv.ParseOptions(invalid_row_handler=leave_out, ignore_empty_lines=False),
             pa_csv.ConvertOptions(
@@ -139,16 +139,11 @@ def _reported(file: SourceFile, lines: list[int]) -> Iterator[pa.RecordBatch]:
 
 def _header(file: SourceFile) -> list[str]:
     try:
-        with _opened(file.path) as stream:
-            return next(csv.reader([stream.readline()]), [])
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        with opened(file.path) as stream:
+            line = TextIOWrapper(stream, encoding="utf-8-sig").readline()
+        return next(csv.reader([line]), [])
+    except (OSError, UnicodeDecodeError) as error:
         raise UnreadableBuildings(f"not a CSV file, or damaged: {error}", where=file.key) from error
-
-
-def _opened(path: Path):  # type: ignore[no-untyped-def]
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
-    return path.open(encoding="utf-8-sig")
 
 
 def _problems(which: NDArray[np.bool_], reason: str) -> NDArray[np.object_]:

@@ -11,7 +11,7 @@ import pyarrow.csv as pa_csv
 import shapely
 
 from thalweg.errors import UnreadableBuildings
-from thalweg.exposure.readers.reading import BAD_GEOMETRY_TEXT, SourceFile, read_batch
+from thalweg.exposure.readers.reading import BAD_GEOMETRY_TEXT, SourceFile, opened, read_batch
 
 BLOCK_BYTES = 16 << 20
 _NEVER_IN_JSON = "\x1f"
@@ -45,7 +45,7 @@ def read_geojson_lines(file: SourceFile) -> Iterator[pa.RecordBatch]:
 def _lines(file: SourceFile) -> Iterator[pa.Array]:
     try:
         reader = pa_csv.open_csv(
-            file.path,
+            opened(file.path),
             pa_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=["line"]),
             pa_csv.ParseOptions(
                 delimiter=_NEVER_IN_JSON, quote_char=False, ignore_empty_lines=False

@@ -39,6 +39,7 @@ BAD_GEOMETRY_TEXT = "bad_geometry_text"
 BAD_NUMBER = "bad_number"
 BAD_RECORD = "bad_record"
 
+_GZIP = b"\x1f\x8b"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$|^\s*[+-]?(nan|inf|NaN|Inf)\s*$"
 
 
@@ -83,6 +84,13 @@ class Reader(Protocol):
     """
 
     def __call__(self, file: SourceFile) -> Iterator[pa.RecordBatch]: ...
+
+
+def opened(path: Path) -> pa.NativeFile:
+    """A file of text as a stream, decompressed where it is gzipped, whatever its name."""
+    with path.open("rb") as file:
+        gzipped = file.read(2) == _GZIP
+    return pa.input_stream(str(path), compression="gzip" if gzipped else None)
 
 
 def check_columns(file: SourceFile, wanted: Columns, held: list[str]) -> None:

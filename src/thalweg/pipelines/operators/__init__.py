@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from thalweg.pipelines.operators.buildings import Buildings
 from thalweg.pipelines.operators.catalog import CatalogOperator
 from thalweg.pipelines.operators.hexagons import Hexagons
 from thalweg.pipelines.operators.hexagons_vector import HexagonsVector
@@ -18,5 +19,6 @@ OPERATORS: Mapping[str, Operator] = {
     "mosaic": Mosaic(),
     "hexagons": Hexagons(),
     "hexagons_vector": HexagonsVector(),
+    "buildings": Buildings(),
     "catalog": CatalogOperator(),
 }

@@ -1,0 +1,209 @@
+"""The operator `buildings`: one cleaned table of the buildings of several sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.domain.coordinates import Coordinates
+from thalweg.domain.fingerprints import fingerprint, immutable_key
+from thalweg.domain.tiles import BoundingBox
+from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.schema import BuildingSource, BuildingsStep
+from thalweg.pipelines.survey import source_prefix
+from thalweg.pipelines.vectors import main_files, matching
+from thalweg.pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from thalweg.exposure.cleaning import Wanted
+    from thalweg.exposure.normalise import Source
+    from thalweg.exposure.readers.reading import SourceFile
+
+MEMORY = 1000 << 20
+PART = "table"
+BUILDINGS, REPORT = "buildings", "report"
+
+
+class Buildings:
+    """Makes the table, and beside it the report of every row that was dropped or mended."""
+
+    version = 1
+
+    def plan(
+        self,
+        step: BuildingsStep,
+        situation: Situation,
+        before: Mapping[str, StepPlan],  # noqa: ARG002
+    ) -> StepPlan:
+        obstacles = tuple(_obstacles(step, situation))
+        if obstacles:
+            return StepPlan(step, (Planned(_coordinates(step, situation), obstacles=obstacles),))
+        return StepPlan(
+            step, tuple(self._planned(step, part, situation) for part in (BUILDINGS, REPORT))
+        )
+
+    def _planned(self, step: BuildingsStep, part: str, situation: Situation) -> Planned:
+        pipeline, choice = situation.pipeline, situation.choice
+        files = situation.vectors[step.name]
+        inputs = tuple(Input(pipeline.source.zone, one.key, one.etag) for one in files)
+        coordinates = _coordinates(step, situation)
+        fields = {"sources", "keep", "distance", "bbox", "resolution", "countries"}
+        parameters = step.model_dump(mode="json", include=fields)
+        digest = fingerprint(
+            "buildings",
+            self.version,
+            {**parameters, PART: part},
+            [(one.key, one.identity) for one in inputs],
+        )
+        stem = f"{pipeline.name}/{step.name}/{coordinates.id}-{part}"
+        return Planned(
+            Coordinates((*coordinates.items(), (PART, part))),
+            inputs,
+            digest,
+            immutable_key(stem, digest, "parquet"),
+            done=digest in situation.artifacts,
+            again=choice.force,
+            deferred=choice.only is not None
+            and coordinates.id not in choice.only.get(step.name, ()),
+            payload={
+                **parameters,
+                "files": _files_of_sources(step, situation),
+                "pipeline": pipeline.name,
+            },
+            memory=MEMORY,
+            size=sum(one.size for one in files),
+            group=coordinates.id,
+        )
+
+    def run(self, payload: Document, workspace: Workspace) -> Document:
+        from thalweg.exposure.normalise import Rules, normalise
+        from thalweg.hexagons.outlines import countries
+        from thalweg.pipelines.making import artifact_of, publish_once
+
+        zone = workspace.zone(payload["zone"])
+        rules = Rules(
+            resolution=payload["resolution"],
+            keep=payload["keep"],
+            distance_m=payload["distance"],
+            outlines=countries() if payload["countries"] else None,
+        )
+        with zone.staging() as area, _sources(payload, workspace) as sources:
+            written = {part: area / f"{part}.parquet" for part in (BUILDINGS, REPORT)}
+            summary = normalise(sources, written[BUILDINGS], written[REPORT], rules, area)
+            facts = summary.to_json()
+            for output in payload["outputs"]:
+                path = written[output["coordinates"][PART]]
+                published = publish_once(zone, path, output["key"])
+                artifact = artifact_of(
+                    payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
+                )
+                with workspace.catalog() as catalog:
+                    catalog.record(artifact)
+        told = ("buildings", "dropped", "mended", "outside", "unconfident", "duplicates")
+        return {name: facts[name] for name in told}
+
+
+def _coordinates(step: BuildingsStep, situation: Situation) -> Coordinates:
+    return Coordinates((("dataset", step.dataset or situation.pipeline.name),))
+
+
+def _obstacles(step: BuildingsStep, situation: Situation) -> Iterator[Missing]:
+    """The patterns that no file matches."""
+    pipeline = situation.pipeline
+    prefix = source_prefix(pipeline, situation.choice)
+    root = situation.zones[pipeline.source.zone].url.rstrip("/")
+    for pattern in step.patterns:
+        if not matching(situation.vectors.get(step.name, ()), pattern, prefix):
+            place = "/".join(part for part in (root, prefix, pattern) if part)
+            yield Missing(
+                _coordinates(step, situation).id,
+                f"there is no file {place}",
+                "point --source at the delivery, and check the step's sources and base_prefix",
+            )
+
+
+def _files_of_sources(step: BuildingsStep, situation: Situation) -> list[Document]:
+    """The keys of each source's files in their order, and of its file of thresholds."""
+    prefix = source_prefix(situation.pipeline, situation.choice)
+    files = situation.vectors[step.name]
+
+    def keys(pattern: str) -> list[str]:
+        return main_files([one.key for one in matching(files, pattern, prefix)])
+
+    return [
+        {
+            "files": keys(source.files),
+            "thresholds": keys(source.thresholds)[0] if source.thresholds else None,
+        }
+        for source in step.sources
+    ]
+
+
+@contextmanager
+def _sources(payload: Document, workspace: Workspace) -> Iterator[list[Source]]:
+    """The sources with their files on this machine, as they were when planned."""
+    from thalweg.exposure.normalise import Source
+    from thalweg.pipelines.making import check_unchanged
+
+    with ExitStack() as stack:
+        paths: dict[str, Path] = {}
+        by_gdal = _read_by_gdal(payload)
+        for zone_name, key, etag in payload["inputs"]:
+            zone = workspace.zone(zone_name)
+            check_unchanged(zone, key, etag)
+            if key in by_gdal:
+                paths[key] = Path(zone.gdal_path(key))
+            else:
+                paths[key] = stack.enter_context(zone.local_copy(key))
+        bounds = BoundingBox(*payload["bbox"]) if payload["bbox"] else None
+        sources = []
+        for document, files in zip(payload["sources"], payload["files"], strict=True):
+            source = BuildingSource.model_validate(document)
+            least = _least_confidences(source, files, paths)
+            wanted = [
+                (_file(source, key, paths), _wanted(source, bounds, least[key]))
+                for key in files["files"]
+            ]
+            sources.append(Source(source.name, source.layout, wanted))
+        yield sources
+
+
+def _read_by_gdal(payload: Document) -> set[str]:
+    """The files that need not be copied from a remote zone, and those that lie beside them."""
+    sources = zip(payload["sources"], payload["files"], strict=True)
+    copied = {
+        key
+        for source, files in sources
+        for key in (*files["files"], files["thresholds"])
+        if source["layout"] not in ("features", "osm") or key == files["thresholds"]
+    }
+    return {key for _, key, _ in payload["inputs"]} - copied
+
+
+def _file(source: BuildingSource, key: str, paths: Mapping[str, Path]) -> SourceFile:
+    from thalweg.exposure.readers.reading import Columns, SourceFile
+
+    columns = Columns(**source.columns.model_dump())
+    return SourceFile(paths[key], source.name, key, columns, layer=source.layer)
+
+
+def _wanted(source: BuildingSource, bounds: BoundingBox | None, least: float | None) -> Wanted:
+    from thalweg.exposure.cleaning import Wanted
+
+    return Wanted(bounds, least, source.unknown)
+
+
+def _least_confidences(
+    source: BuildingSource, files: Document, paths: Mapping[str, Path]
+) -> dict[str, float | None]:
+    """The least confidence that is taken, by file."""
+    from thalweg.exposure.thresholds import read_thresholds, threshold_of
+
+    if source.precision is None:
+        return dict.fromkeys(files["files"], source.confidence)
+    thresholds = read_thresholds(paths[files["thresholds"]], source.precision)
+    return {key: threshold_of(key, thresholds, source.precision) for key in files["files"]}
