@@ -7,9 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import pyarrow.parquet as pq
 import pystac
 import pytest
+import shapely
 from deliveries import PERIODS, Chain, Delivery
 from pystac.extensions.table import TableExtension
 
@@ -216,3 +218,50 @@ def test_two_steps_that_fill_one_collection_are_refused() -> None:
 def test_a_title_of_tables_names_their_dimensions_only() -> None:
     with pytest.raises(PipelineError, match="'tile', which is no dimension"):
         parse(text(**{"{h3_resolution}": "{tile}"}), "a.yaml")
+
+
+FEATURES = """\
+name: schools
+title: Schools
+description: Schools by kind.
+license: ODbL-1.0
+theme: exposure
+steps:
+  - operator: hexagons_vector
+    source: schools.geojson
+    theme: services
+    category: kind
+    resolutions: [5, 7]
+    countries: false
+  - operator: catalog
+    of: hexagons_vector
+    collection: schools
+    title: "{dataset} {h3_resolution}"
+"""
+
+
+def test_tables_of_features_are_catalogued_likewise(tmp_path: Path) -> None:
+    points = shapely.points([[30.0, -2.0], [30.1, -2.0], [30.2, -1.9]])
+    frame = geopandas.GeoDataFrame(
+        {"kind": ["Primary", "Primary", "High"]}, geometry=points, crs=4326
+    )
+    frame.to_file(tmp_path / "schools.geojson")
+    file = tmp_path / "schools.yaml"
+    file.write_text(FEATURES)
+    chain = Chain(tmp_path / "workspace", tmp_path, str(file))
+    outcome = chain.run()
+    assert outcome.complete, (outcome.missing, outcome.failed)
+    items = chain.items("schools")
+    assert sorted(items) == ["schools-r5", "schools-r7"]
+    properties = items["schools-r7"]["properties"]
+    assert properties["title"] == "schools 7"
+    assert properties["table:row_count"] == 3
+    assert (properties["thalweg:theme"], properties["thalweg:rule"]) == ("services", "centroid")
+    found = layers(chain)
+    assert {layer.id: layer.title for layer in found.values()} == {
+        "schools_primary": "Schools: Primary",
+        "schools_high": "Schools: High",
+    }
+    assert found["schools_high"].theme == "services"
+    assert found["schools_high"].resolutions == (5, 7)
+    assert not any(chain.run().made.values())

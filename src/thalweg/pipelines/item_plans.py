@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from thalweg.domain.coordinates import NONE, Coordinates
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.schema import (
     H3_RESOLUTION,
     CatalogStep,
     HexagonsStep,
+    HexagonsVectorStep,
     Pipeline,
     value_titles,
 )
@@ -46,6 +49,21 @@ def item_plan(pipeline: Pipeline, step_name: str, coordinates: Coordinates) -> D
     }
 
 
+def table_item_plans(
+    pipeline: Pipeline, step_name: str, coordinates: Coordinates, resolutions: Iterable[int]
+) -> Document:
+    """What the items of tables will say, by resolution; `coordinates` are without it."""
+    return {
+        str(resolution): item_plan(pipeline, step_name, at_resolution(coordinates, resolution))
+        for resolution in resolutions
+    }
+
+
+def at_resolution(coordinates: Coordinates, resolution: int) -> Coordinates:
+    """The coordinates of a table among those of all resolutions."""
+    return Coordinates((*coordinates.items(), (H3_RESOLUTION, str(resolution))))
+
+
 def item_id(coordinates: Coordinates) -> str:
     """The id of an item: that of the coordinates, in which a table's resolution 6 is r6."""
     resolution = coordinates.get(H3_RESOLUTION)
@@ -54,8 +72,11 @@ def item_id(coordinates: Coordinates) -> str:
 
 
 def _of_table(pipeline: Pipeline, step_name: str) -> dict[str, str]:
-    """What a table is filed under, and how pixels were shared out among its cells."""
+    """What a table is filed under, and by which rule it was counted."""
     step = pipeline.step(step_name)
-    if not isinstance(step, HexagonsStep):
-        return {}
-    return {"theme": step.theme or pipeline.theme.id, "dataset": pipeline.name, "rule": step.rule}
+    if isinstance(step, HexagonsStep):
+        theme = step.theme or pipeline.theme.id
+        return {"theme": theme, "dataset": pipeline.name, "rule": step.rule}
+    if isinstance(step, HexagonsVectorStep):
+        return {"theme": step.theme, "rule": step.rule}
+    return {}

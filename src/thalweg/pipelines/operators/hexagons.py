@@ -10,7 +10,7 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
-from thalweg.pipelines.item_plans import item_plan
+from thalweg.pipelines.item_plans import at_resolution, table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.schema import (
     CELL,
@@ -105,7 +105,7 @@ class Hexagons:
         folder = f"theme={parameters['theme']}/dataset={pipeline.name}/resolution={resolution}"
         stem = f"{pipeline.name}/{step.name}/{folder}/{scenario.id}"
         return Planned(
-            _at(scenario, resolution),
+            at_resolution(scenario, resolution),
             inputs,
             digest,
             immutable_key(stem, digest, "parquet"),
@@ -117,10 +117,7 @@ class Hexagons:
             payload={
                 **parameters,
                 "pipeline": pipeline.name,
-                "items": {
-                    str(one): item_plan(pipeline, step.name, _at(scenario, one))
-                    for one in step.resolutions
-                },
+                "items": table_item_plans(pipeline, step.name, scenario, step.resolutions),
             },
             memory=MEMORY,
             size=sum(raster.size for raster in rasters),
@@ -156,10 +153,6 @@ class Hexagons:
                 catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
             cells += table.num_rows
         return {"tables": len(payload["outputs"]), "cells": cells}
-
-
-def _at(scenario: Coordinates, resolution: int) -> Coordinates:
-    return Coordinates((*scenario.items(), (H3_RESOLUTION, str(resolution))))
 
 
 def _series(

@@ -10,8 +10,9 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.item_plans import at_resolution, table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import H3_RESOLUTION, HexagonsVectorStep, Pipeline
+from thalweg.pipelines.schema import DATASET, H3_RESOLUTION, HexagonsVectorStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import main_files
 from thalweg.pipelines.workspace import Workspace
@@ -31,7 +32,7 @@ class HexagonsVector:
     the first.
     """
 
-    version = 1
+    version = 2
 
     def plan(
         self,
@@ -48,6 +49,7 @@ class HexagonsVector:
         files = situation.vectors[step.name]
         inputs = tuple(Input(pipeline.source.zone, one.key, one.etag) for one in files)
         dataset = step.dataset or pipeline.name
+        coordinates = Coordinates(((DATASET, dataset),))
         read = {"layer", "longitude", "latitude", "crs", "category", "sums", "rule"}
         parameters = {
             **step.model_dump(mode="json", include=read | {"theme", "countries"}),
@@ -61,14 +63,18 @@ class HexagonsVector:
         )
         folder = f"theme={step.theme}/dataset={dataset}/resolution={resolution}"
         return Planned(
-            _coordinates(step, pipeline, resolution),
+            at_resolution(coordinates, resolution),
             inputs,
             digest,
             immutable_key(f"{pipeline.name}/{step.name}/{folder}/{dataset}", digest, "parquet"),
             done=digest in situation.artifacts,
             again=choice.force,
             deferred=choice.only is not None and dataset not in choice.only.get(step.name, ()),
-            payload={**parameters, "pipeline": pipeline.name},
+            payload={
+                **parameters,
+                "pipeline": pipeline.name,
+                "items": table_item_plans(pipeline, step.name, coordinates, step.resolutions),
+            },
             memory=MEMORY,
             size=sum(one.size for one in files),
             group=dataset,
@@ -79,6 +85,7 @@ class HexagonsVector:
         from thalweg.hexagons.outlines import cell_codes, countries
         from thalweg.hexagons.tables import table_facts, write_table
         from thalweg.hexagons.vector import vector_statistics, vector_table
+        from thalweg.pipelines.items import item_of
         from thalweg.pipelines.making import artifact_of, publish_once
 
         zone, faults = workspace.zone(payload["zone"]), Faults()
@@ -98,19 +105,19 @@ class HexagonsVector:
             with zone.staging() as area:
                 write_table(table, area / "table.parquet")
                 published = publish_once(zone, area / "table.parquet", output["key"])
-            facts = {"table": table_facts(table).to_json(), "faults": report}
+            facts = {
+                "table": table_facts(table).to_json(),
+                "layers": dict(found[resolution].categories),
+                "faults": report,
+            }
             artifact = artifact_of(
                 payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
             )
+            plan = payload["items"][str(resolution)]
             with workspace.catalog() as catalog:
-                catalog.record(artifact)
+                catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
         left_out = {name: report[name] for name in ("rows", "rows_left_out", "numbers_left_out")}
         return {"tables": len(payload["outputs"]), **left_out}
-
-
-def _coordinates(step: HexagonsVectorStep, pipeline: Pipeline, resolution: int) -> Coordinates:
-    dataset = step.dataset or pipeline.name
-    return Coordinates((("dataset", dataset), (H3_RESOLUTION, str(resolution))))
 
 
 def _without_files(step: HexagonsVectorStep, situation: Situation) -> Planned:
@@ -118,7 +125,7 @@ def _without_files(step: HexagonsVectorStep, situation: Situation) -> Planned:
     zone = situation.zones[pipeline.source.zone]
     prefix = source_prefix(pipeline, situation.choice)
     place = "/".join(part for part in (zone.url.rstrip("/"), prefix, step.source) if part)
-    coordinates = Coordinates((("dataset", step.dataset or pipeline.name),))
+    coordinates = Coordinates(((DATASET, step.dataset or pipeline.name),))
     obstacle = Missing(
         coordinates.id,
         f"there is no file {place}",
