@@ -8,12 +8,15 @@ from functools import partial
 from string import Formatter
 
 from thalweg.domain.grammar import Pattern
-from thalweg.errors import PipelineError
+from thalweg.domain.tiles import BoundingBox
+from thalweg.errors import PipelineError, UsageError
 from thalweg.pipelines.schema import (
     CELL,
     DATASET,
     H3_RESOLUTION,
+    BuildingsStep,
     CatalogStep,
+    FilesStep,
     HexagonsStep,
     HexagonsVectorStep,
     InventoryStep,
@@ -32,6 +35,7 @@ type Check = tuple[Location, Callable[[], object]]
 def checks(pipeline: Pipeline) -> Iterator[Check]:
     """Calls that raise `PipelineError`, in the order of the file."""
     yield ("source", "zone"), partial(_check_zone, pipeline.source.zone)
+    yield from _inventory(pipeline)
     for name, dimension in pipeline.dimensions.items():
         yield ("dimensions", name, "pattern"), partial(_check_expression, dimension.pattern)
         yield ("dimensions", name), partial(dimension.domain, name)
@@ -40,7 +44,6 @@ def checks(pipeline: Pipeline) -> Iterator[Check]:
     yield ("expect",), lambda: pipeline.expect.domain().check(pipeline.domain_dimensions)
     yield from _expectation(pipeline)
     yield ("time", "year"), lambda: _check_dimension(pipeline, pipeline.time.year)
-    yield from _inventory(pipeline)
     for index, step in enumerate(pipeline.steps):
         yield ("steps", index), partial(_check_name, pipeline, step, index)
         yield from _step(pipeline, step, index)
@@ -54,7 +57,7 @@ def check(pipeline: Pipeline) -> None:
 
 def _inventory(pipeline: Pipeline) -> Iterator[Check]:
     """Steps that read rasters come after an inventory, which needs to know what they are."""
-    others = (VectorStep, CatalogStep)
+    others = (FilesStep, CatalogStep)
     steps = [(i, one) for i, one in enumerate(pipeline.steps) if not isinstance(one, others)]
     for index, step in steps[:1]:
         yield ("steps", index), partial(_check_first, step)
@@ -136,6 +139,10 @@ def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
     if isinstance(step, StackStep):
         yield (*at, "over"), partial(_check_dimension, pipeline, step.over)
         return
+    if isinstance(step, BuildingsStep):
+        yield (*at, "sources"), partial(_check_sources, step)
+        yield (*at, "bbox"), partial(_check_bbox, step)
+        return
     if isinstance(step, VectorStep):
         yield at, partial(_check_coordinates, step)
         if isinstance(step, HexagonsVectorStep):
@@ -167,6 +174,22 @@ def _check_maker(
 def _check_coordinates(step: VectorStep) -> None:
     if bool(step.longitude) != bool(step.latitude):
         raise PipelineError("longitude and latitude are named together, or neither")
+
+
+def _check_sources(step: BuildingsStep) -> None:
+    names = [one.name for one in step.sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise PipelineError(f"two sources are called {name!r}", hint="give one another name")
+
+
+def _check_bbox(step: BuildingsStep) -> None:
+    if step.bbox is None:
+        return
+    try:
+        BoundingBox.parse(",".join(map(str, step.bbox)))
+    except UsageError as error:
+        raise PipelineError(error.message, hint=error.hint) from error
 
 
 def _check_dataset(pipeline: Pipeline, step: HexagonsVectorStep, index: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -285,8 +285,19 @@ class HexagonsStep(StepModel):
     zone: str = Field("silver", description="The zone to publish to.")
 
 
-class VectorStep(StepModel):
-    """What steps have that read vector files: these need no inventory."""
+class FilesStep(StepModel):
+    """What steps have that read files of their own: these need no inventory."""
+
+    zone: str = Field("silver", description="The zone to publish to.")
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The files, as paths or globs below the pipeline's source."""
+        raise NotImplementedError
+
+
+class VectorStep(FilesStep):
+    """What steps have that read vector files of one kind."""
 
     source: str = Field(
         min_length=1,
@@ -303,7 +314,10 @@ class VectorStep(StepModel):
         pattern=r"^[A-Z]+:\w+$",
         description="The coordinate reference system of files that name none, as EPSG:code.",
     )
-    zone: str = Field("silver", description="The zone to publish to.")
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        return (self.source,)
 
 
 class HexagonsVectorStep(VectorStep):
@@ -330,6 +344,85 @@ class HexagonsVectorStep(VectorStep):
     countries: bool = Field(True, description="Whether each cell is given its country's code.")
 
 
+class BuildingColumns(Model):
+    """The names of a source's columns, where they are not those of its layout."""
+
+    id: str = Field("", description="The building's id; file and row where there is none.")
+    geometry: str = Field("", description="The column of geometries, in Parquet and CSV.")
+    longitude: str = Field("", description="The column of the longitude, in `points-csv`.")
+    latitude: str = Field("", description="The column of the latitude, likewise.")
+    height: str = Field("", description="The height in metres.")
+    confidence: str = Field("", description="How sure it is that this is a building, 0 to 1.")
+    area: str = Field("", description="The area in m2, for points; that of footprints is measured.")
+    source: str = Field("", description="Where a row comes from, in files merged of several.")
+
+
+class BuildingSource(Model):
+    """Files of buildings from one publisher."""
+
+    name: Slug = Field(description="The name that the buildings bear in the column `source`.")
+    files: str = Field(
+        min_length=1,
+        description="The file, or a glob of several, below the pipeline's source.",
+    )
+    layout: Literal["geoparquet", "features", "osm", "geojson-lines", "wkt-csv", "points-csv"] = (
+        Field(description="How the files are laid out.")
+    )
+    columns: BuildingColumns = Field(BuildingColumns(), description="The names of columns.")
+    layer: str = Field("", description="The layer to read, where a file has several.")
+    confidence: float | None = Field(
+        None, ge=0, le=1, description="The least confidence that is taken."
+    )
+    precision: Literal[80, 85, 90] | None = Field(
+        None, description="Takes for each tile the confidence that gives this precision in percent."
+    )
+    thresholds: str = Field(
+        "", description="The file of confidences by tile that `precision` needs, likewise below."
+    )
+    unknown: float | None = Field(
+        None, description="The number that stands for an unknown height or confidence, such as -1."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.precision is None) != (not self.thresholds):
+            raise ValueError("precision and thresholds are given together, or neither")
+        if self.precision is not None and self.confidence is not None:
+            raise ValueError("confidence is given, or precision, not both")
+        return self
+
+
+class BuildingsStep(FilesStep):
+    """Makes one table of the buildings of several sources, cleaned and sorted in space."""
+
+    operator: Literal["buildings"]
+    sources: tuple[BuildingSource, ...] = Field(
+        min_length=1, description="Where buildings come from, the first to be preferred."
+    )
+    keep: Literal["all", "first"] = Field(
+        "all", description="Which of a building that several sources have: all, or the `first`'s."
+    )
+    distance: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="With `first`, the metres between centroids within which two are one building.",
+    )
+    bbox: tuple[float, float, float, float] | None = Field(
+        None, description="West, south, east and north in degrees: buildings with centroids there."
+    )
+    resolution: int = Field(12, ge=0, le=15, description="The H3 resolution of each one's cell.")
+    countries: bool = Field(True, description="Whether each is given its country's code.")
+    dataset: Slug | None = Field(
+        None, description="The name of the table; the pipeline's name if not."
+    )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        thresholds = (one.thresholds for one in self.sources if one.thresholds)
+        return tuple(dict.fromkeys([*(one.files for one in self.sources), *thresholds]))
+
+
 class CatalogStep(StepModel):
     """Catalogues what another step made: one STAC item each, in one collection."""
 
@@ -343,7 +436,13 @@ class CatalogStep(StepModel):
 
 
 Step = Annotated[
-    InventoryStep | StackStep | MosaicStep | HexagonsStep | HexagonsVectorStep | CatalogStep,
+    InventoryStep
+    | StackStep
+    | MosaicStep
+    | HexagonsStep
+    | HexagonsVectorStep
+    | BuildingsStep
+    | CatalogStep,
     Field(discriminator="operator"),
 ]
 OPERATOR_NAMES: frozenset[str] = frozenset(
