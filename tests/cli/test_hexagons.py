@@ -72,8 +72,12 @@ def call(workspace: Path, *arguments: object) -> Result:
 def test_list_tells_what_can_be_asked_for(workspace: Path) -> None:
     result = call(workspace, "list")
     assert result.exit_code == 0, result.exception
-    line = result.output.splitlines()[1]
-    assert line.split() == ["flood_fluvial_2020", "1in5,", "1in100", "cm", "6", "mean"]
+    assert [line.split() for line in result.output.splitlines()] == [
+        ["series", "unit", "resolutions", "layers"],
+        ["flood_fluvial_2020", "cm", "6", "1in5,", "1in100"],
+        [],
+        ["Statistics", "of", "flood:", "mean"],
+    ]
 
 
 def test_export_writes_what_is_chosen(workspace: Path) -> None:

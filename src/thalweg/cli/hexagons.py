@@ -25,9 +25,13 @@ Examples:
 
   thalweg hexagons export rwanda.parquet --resolution 7 --country RWA
 
-  thalweg hexagons export gasabo.gpkg -r 8 --outlines districts.geojson --column name --area Gasabo
+\b
+  thalweg hexagons export gasabo.gpkg -r 8 \\
+      --outlines districts.geojson --column name --area Gasabo
 
-  thalweg hexagons plot map.png fathom_fluvial_defended_2050_ssp245_1in100 -r 7 --country RWA
+\b
+  thalweg hexagons plot map.png fathom_fluvial_defended_2050_ssp245_1in100 \\
+      -r 7 --country RWA
 """
 
 
@@ -73,26 +77,24 @@ AreaOption = Annotated[
 
 @app.command("list", epilog=EXAMPLES)
 def list_layers(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
-    """List the series of layers, their statistics and resolutions."""
-    from thalweg.cli.report import console, table
+    """List the series of layers, their resolutions, and the statistics of each dataset."""
+    from thalweg.cli.report import print_table, table
     from thalweg.hexagons.tables import describe
 
     resolutions: dict[str, set[int]] = {}
     described = {}
-    for path in _tables(workspace):
-        one = describe(path)
+    statistics: dict[str, dict[str, None]] = {}
+    for one in map(describe, _tables(workspace)):
         described[one.series.id] = one
         resolutions.setdefault(one.series.id, set()).add(one.resolution)
-    rows = table("series", "layers", "unit", "resolutions", "statistics")
+        statistics.setdefault(one.series.dataset, {}).update(dict.fromkeys(one.statistics))
+    rows = table("series", "unit", "resolutions", "layers")
     for series, one in described.items():
-        rows.add_row(
-            series,
-            ", ".join(filter(None, one.series.labels)),
-            one.series.unit,
-            ", ".join(map(str, sorted(resolutions[series]))),
-            ", ".join(one.statistics),
-        )
-    console().print(rows)
+        told = ", ".join(map(str, sorted(resolutions[series])))
+        rows.add_row(series, one.series.unit, told, ", ".join(filter(None, one.series.labels)))
+    print_table(rows)
+    for dataset, names in statistics.items():
+        typer.echo(f"\nStatistics of {dataset}: {', '.join(names)}")
 
 
 @app.command("export", epilog=EXAMPLES)

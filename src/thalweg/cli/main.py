@@ -24,15 +24,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("run", epilog=run.EXAMPLES)(run.run)
-app.command("matrix", epilog=matrix.EXAMPLES)(matrix.matrix)
+app.command("run", epilog=run.EXAMPLES, short_help="Bring what a pipeline makes up to date.")(
+    run.run
+)
+app.command("matrix", epilog=matrix.EXAMPLES, short_help="Show what is expected, made, missing.")(
+    matrix.matrix
+)
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")
 app.add_typer(sources.app, name="sources")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(synth.app, name="synth")
-app.command("doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("doctor", epilog=doctor.EXAMPLES, short_help="Say what is wrong, and how to mend it.")(
+    doctor.doctor
+)
 
 
 def _print_version(wanted: bool) -> None:

@@ -32,9 +32,11 @@ Examples:
 
   thalweg run fathom --source delivery --set region=rwa
 
-  thalweg run fathom --source s3://bucket/floods --set bbox=28.8,-2.9,30.9,-1.0 --dry-run
+  thalweg run fathom --source s3://bucket/floods --dry-run
 
-  thalweg run my-delivery.yaml --source delivery --limit 3 --set mosaic.cell_degrees=5
+  thalweg run mine.yaml --source delivery --set mosaic.cell_degrees=5
+
+  thalweg run mine.yaml --source delivery --retry
 """
 
 
@@ -50,7 +52,11 @@ def run(
         bool, typer.Option("--force", help="Make again what is made, and mend what is damaged.")
     ] = False,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Only what the last run failed at or missed.")
+        bool,
+        typer.Option(
+            "--retry",
+            help="Only what the last run failed at or missed, once the causes are mended.",
+        ),
     ] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Make only so many of what the last step makes.")
