@@ -86,7 +86,8 @@ def _read_gdal(source: Source, faults: Faults) -> Iterator[Records]:  # noqa: AR
             batch_size=ROWS_AT_ONCE,
             use_pyarrow=True,
         ) as (meta, reader):
-            _check_columns(source, [*meta["fields"]])
+            if set(source.columns) - {*meta["fields"]}:
+                _check_columns(source, [*pyogrio.read_info(source.path, layer=layer)["fields"]])
             name = meta["geometry_name"] or "wkb_geometry"
             has_geometry = name in reader.schema.names and not source.longitude
             crs = _crs(source, meta["crs"], is_table=not has_geometry)
@@ -217,6 +218,8 @@ def _check_columns(source: Source, held: list[str]) -> None:
 def _named_errors(where: str) -> Iterator[None]:
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise UnreadableFeatures("it is not text in UTF-8", where=where) from error
     except (DataSourceError, DataLayerError, pa.ArrowInvalid, OSError) as error:
         raise UnreadableFeatures(str(error).splitlines()[0], where=where) from error
 
