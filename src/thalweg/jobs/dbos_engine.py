@@ -39,8 +39,8 @@ from thalweg.jobs.tasks import Document, RunRequest, StagePlan, plans_from_json
 from thalweg.jobs.workers import WorkerPool
 
 RUN_POLL = 0.2
-TASK_POLL = 0.1
-STAGE_POLL = 0.1
+TASK_POLL = 0.2
+STAGE_POLL = 0.2
 TAKEOVER_POLL = 2.0
 PLANNING_TIMEOUT = 3600.0
 ENQUEUED_AT_ONCE = 250
@@ -257,7 +257,7 @@ class DbosEngine(RecordedRuns):
         # More than can run, so that short tasks need not wait for the next poll.
         DBOS.register_queue(
             TASK_QUEUE,
-            worker_concurrency=2 * self._admission.processors + 6,
+            worker_concurrency=6 * self._admission.processors + 8,
             polling_interval_sec=TASK_POLL,
             on_conflict="always_update",
         )
