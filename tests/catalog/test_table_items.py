@@ -21,6 +21,7 @@ from stac_samples import item_of
 from thalweg.catalog.collections import build_collection
 from thalweg.catalog.export import export_geoparquet, export_static
 from thalweg.catalog.ledger import Catalog, Document
+from thalweg.catalog.search import search
 from thalweg.catalog.stac import TABLE, TableAsset, build_table_item
 from thalweg.catalog.validate import OfflineValidator, validate_collection, validate_item
 from thalweg.domain.tables import Column, TableFacts
@@ -116,6 +117,12 @@ def test_a_table_over_the_antimeridian_has_two_parts() -> None:
     assert item["geometry"]["type"] == "MultiPolygon"
     assert shapely.geometry.shape(item["geometry"]).area == pytest.approx(2)
     assert validate_item(item) == []
+
+
+def test_a_table_of_nothing_is_found_nowhere(filled: Catalog) -> None:
+    filled.record(make_artifact("c"), table_item(replace(ASSET, facts=TableFacts(0, COLUMNS)), "c"))
+    found = search(filled, bbox=BoundingBox(-180, -90, 180, 90))
+    assert [item["id"] for item in found] == ["a", "b"]
 
 
 def test_a_table_of_nothing_lies_nowhere() -> None:

@@ -72,8 +72,9 @@ def test_list_tells_who_declares_a_layer(workspace: Path) -> None:
     told(workspace, "add", written(workspace))
     lines = [line.split() for line in told(workspace, "list").splitlines()]
     assert lines[0] == ["layer", "theme", "unit", "from", "what"]
-    assert lines[1][:4] == ["flood_fluvial_1in100", "flood_risk", "cm", "flood"]
-    assert lines[2][3:6] == ["flood", "(no", "longer)"]
+    assert lines[1][0] == "flood_fluvial_1in5"
+    assert lines[1][3:6] == ["flood", "(no", "longer)"]
+    assert lines[2][:4] == ["flood_fluvial_1in100", "flood_risk", "cm", "flood"]
     assert lines[3][:5] == ["people_2020", "demographics", "person", "a", "file"]
 
 

@@ -90,6 +90,7 @@ def test_the_collection_of_tables_is_exported_and_read_by_pystac(
         written = {path.stem for path in export_geoparquet(catalog, tmp_path / "parquet")}
     assert written == {"cells", "fathom-flood-depth"}
     collection = pystac.Collection.from_file(str(tmp_path / "static" / "cells" / "collection.json"))
+    assert collection.title == "FATHOM v3 flood depth, by H3 cell"
     assert collection.summaries.get_list("thalweg:h3_resolution") == [4, 6]
     (item,) = (one for one in collection.get_items() if one.id.endswith("-r4"))
     columns = {one.name: one for one in TableExtension.ext(item).columns or ()}

@@ -36,7 +36,7 @@ def search(
         item
         for item in items
         if all(coordinates(item).get(name, NONE) in values for name, values in wanted.items())
-        and (bbox is None or _touches(item["bbox"], bbox))
+        and (bbox is None or ("bbox" in item and _touches(item["bbox"], bbox)))
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,7 @@ def list_sources(
     from thalweg.cli.report import print_table, table
 
     with _open(workspace) as catalog:
-        found = catalog.layers(theme)
+        found = sorted(catalog.layers(theme), key=_by_numbers)
     if as_json:
         typer.echo(json.dumps([layer.to_json() for layer in found], indent=2))
         return
@@ -138,6 +139,12 @@ def _open(workspace: Path) -> Catalog:
     from thalweg.pipelines.workspace import Workspace
 
     return Workspace.existing(workspace).catalog()
+
+
+def _by_numbers(layer: Layer) -> list[tuple[int, str]]:
+    """Sorts 1in20 before 1in100."""
+    parts = re.findall(r"\d+|\D+", layer.id)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 def _maker(layer: Layer) -> str:

@@ -19,7 +19,13 @@ from thalweg.catalog.stac import (
 from thalweg.domain.pixels import SpecialValue
 from thalweg.domain.tables import TableFacts
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.schema import CatalogStep, Pipeline, SpecialModel
+from thalweg.pipelines.schema import (
+    CatalogStep,
+    HexagonsStep,
+    HexagonsVectorStep,
+    Pipeline,
+    SpecialModel,
+)
 from thalweg.raster.made import Made
 from thalweg.storage.zones import Zone
 
@@ -74,10 +80,11 @@ def _raster(artifact: Artifact, plan: Document, zone: Zone) -> RasterAsset:
 
 def collection_of(pipeline: Pipeline, step: CatalogStep, items: Iterable[Document]) -> Document:
     """The STAC collection of a pipeline's items."""
+    holds_tables = isinstance(pipeline.step(step.of), (HexagonsStep, HexagonsVectorStep))
     return build_collection(
         step.collection,
         items,
-        title=pipeline.title,
+        title=f"{pipeline.title}, by H3 cell" if holds_tables else pipeline.title,
         description=" ".join(pipeline.description.split()),
         license=pipeline.license,
         providers=[one.model_dump(mode="json", exclude_none=True) for one in pipeline.providers],
