@@ -165,6 +165,19 @@ def test_a_retry_does_what_was_missing_and_no_more(
     assert "left nothing to retry" in said.err
 
 
+def test_a_run_that_made_nothing_of_what_it_should_has_failed(
+    delivered: Place, tmp_path: Path
+) -> None:
+    """Files that were looked at once counted as made, and such a run as partial."""
+    place = delivered.copy(tmp_path / "place")
+    for file in (place.folder / "delivery").rglob("1in50/*.tif"):
+        file.unlink()
+    said = place.type("run", "fathom", "--source", "delivery", *CHOICE, code=1)
+    assert rows(said.out)["inventory"][0] == "28"
+    assert re.search(r"^stack +0 +0 +0 +4$", said.out, re.MULTILINE)
+    assert re.search(r"^Failed in \d+\.\d s\.$", said.out, re.MULTILINE)
+
+
 @pytest.mark.slow
 def test_force_makes_all_again(made: tuple[Place, Said], tmp_path: Path) -> None:
     place = made[0].copy(tmp_path / "place")

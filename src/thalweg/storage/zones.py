@@ -184,7 +184,7 @@ class Zone:
             raise ObjectNotFound(
                 "no such folder",
                 where=str(folder),
-                hint=f"zone {self.name!r} is set to it; create it or set the zone to another place",
+                hint=f"create it, or set zones.{self.name} to another place (--source sets bronze)",
             )
 
     @contextmanager
