@@ -47,6 +47,34 @@ class JobSettings(BaseModel):
     )
 
 
+class BuildingSettings(BaseModel):
+    """Where publishers of buildings have their files; `thalweg buildings fetch` goes there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stac: str = Field(
+        "https://planetarycomputer.microsoft.com/api/stac/v1",
+        description="The STAC API that tells the partitions of footprints.",
+    )
+    collection: str = Field("ms-buildings", description="The collection of footprints in it.")
+    tokens: str = Field(
+        "https://planetarycomputer.microsoft.com/api/sas/v1/token",
+        description="The service that gives tokens for its containers.",
+    )
+    blobs: str = Field(
+        "https://{account}.blob.core.windows.net",
+        description="Where a storage account is, with {account} for its name.",
+    )
+    links: str = Field(
+        "https://minedbuildings.z5.web.core.windows.net/global-buildings/dataset-links.csv",
+        description="The table of links to files of footprints by quadkey.",
+    )
+    tiles: str = Field(
+        "https://storage.googleapis.com/open-buildings-data/v3",
+        description="The folder of footprints by S2 tile.",
+    )
+
+
 class Settings(BaseSettings):
     """The settings of a workspace: environment variables count more than its settings file."""
 
@@ -56,6 +84,7 @@ class Settings(BaseSettings):
 
     zones: ZoneSettings = ZoneSettings()
     jobs: JobSettings = JobSettings()
+    buildings: BuildingSettings = BuildingSettings()
 
     @classmethod
     def settings_customise_sources(

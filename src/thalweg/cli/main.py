@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from thalweg import __version__
-from thalweg.cli import catalog, doctor, hexagons, matrix, pipelines, run, runs, sources, synth
+from thalweg.cli import (
+    buildings,
+    catalog,
+    doctor,
+    hexagons,
+    matrix,
+    pipelines,
+    run,
+    runs,
+    sources,
+    synth,
+)
 from thalweg.cli.texts import printable
 from thalweg.errors import ThalwegError
 
@@ -33,6 +44,7 @@ app.command("matrix", epilog=matrix.EXAMPLES, short_help="Show what is expected,
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")
+app.add_typer(buildings.app, name="buildings")
 app.add_typer(sources.app, name="sources")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(synth.app, name="synth")
