@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 BAND = "band"
 LABEL = "label"
-BLOCK = 1024
+# Of whole blocks of the canonical layout, so that few are decoded twice.
+BLOCK = 2000
 _PLACE = re.compile(TILE_NAME)
 
 
