@@ -37,6 +37,7 @@ def checks(pipeline: Pipeline) -> Iterator[Check]:
     yield ("source", "zone"), partial(_check_zone, pipeline.source.zone)
     yield from _inventory(pipeline)
     for name, dimension in pipeline.dimensions.items():
+        yield ("dimensions", name), partial(_check_free, name)
         yield ("dimensions", name, "pattern"), partial(_check_expression, dimension.pattern)
         yield ("dimensions", name), partial(dimension.domain, name)
     yield ("dimensions",), lambda: pipeline.domain_dimensions
@@ -94,6 +95,13 @@ def _check_values(pipeline: Pipeline, name: str, values: Sequence[str]) -> None:
     for value in values:
         if not pipeline.domain_dimensions[name].could_mean(value):
             raise PipelineError(f"expect names {name} {value!r}, which is no value of it")
+
+
+def _check_free(name: str) -> None:
+    if name in (CELL, DATASET, H3_RESOLUTION):
+        raise PipelineError(
+            f"{name!r} means something else in what is made", hint="give the dimension another name"
+        )
 
 
 def _check_expression(pattern: str) -> None:
