@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+# As `typing` has it; importing that would take longer than all else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
