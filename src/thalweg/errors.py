@@ -313,6 +313,16 @@ class UnexpectedAnswer(BuildingsError):
     """The publisher's catalogue or store answered something that is not known there."""
 
 
+class DatabaseError(ThalwegError):
+    """The database refused what was asked of it."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database did not answer; it may again."""
+
+    transient = True
+
+
 # The catalogue ---------------------------------------------------------------------------------
 
 

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     zones: ZoneSettings = ZoneSettings()
     jobs: JobSettings = JobSettings()
     buildings: BuildingSettings = BuildingSettings()
+    database_url: str = Field(
+        "", description="A PostgreSQL database with PostGIS, which tables of buildings go to too."
+    )
 
     @classmethod
     def settings_customise_sources(

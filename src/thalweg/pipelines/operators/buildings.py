@@ -94,6 +94,7 @@ class Buildings:
         with zone.staging() as area, _sources(payload, workspace) as sources:
             written = {part: area / f"{part}.parquet" for part in (BUILDINGS, REPORT)}
             summary = normalise(sources, written[BUILDINGS], written[REPORT], rules, area)
+            _copy_to_database(payload, workspace, written[BUILDINGS])
             facts = summary.to_json()
             for output in payload["outputs"]:
                 path = written[output["coordinates"][PART]]
@@ -105,6 +106,18 @@ class Buildings:
                     catalog.record(artifact)
         told = ("buildings", "dropped", "mended", "outside", "unconfident", "duplicates")
         return {name: facts[name] for name in told}
+
+
+def _copy_to_database(payload: Document, workspace: Workspace, table: Path) -> None:
+    """Copies the table to the database, if one is set."""
+    from thalweg.exposure.postgis import copy_buildings
+    from thalweg.settings import load_settings
+
+    url = load_settings(workspace.folder).database_url
+    for output in payload["outputs"]:
+        coordinates = output["coordinates"]
+        if url and coordinates[PART] == BUILDINGS:
+            copy_buildings(table, url, coordinates["dataset"], output["fingerprint"])
 
 
 def _coordinates(step: BuildingsStep, situation: Situation) -> Coordinates:

@@ -1,0 +1,75 @@
+"""A PostgreSQL of one's own, on a socket in a folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from urllib.parse import quote
+
+import pytest
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of a database of a new cluster; skips the test where none can be started."""
+    binaries = _binaries()
+    # The path of a socket may have no more than 107 characters.
+    folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
+    user = _user(folder)
+    try:
+        _call(user, binaries / "initdb", "-D", folder / "data", "-U", "tester", "--no-sync")
+        options = f"-c listen_addresses='' -c fsync=off -k {folder}"
+        start = ("-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
+        _call(user, binaries / "pg_ctl", *start)
+        try:
+            yield f"postgresql://tester@{quote(str(folder), safe='')}/postgres"
+        finally:
+            _call(user, binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    if not found and on_path is None:
+        pytest.skip("PostgreSQL is not installed")
+    binaries = found[-1].parent if found else Path(str(on_path)).resolve().parent
+    version = binaries.parent.name
+    extensions = [Path(f"/usr/share/postgresql/{version}"), binaries.parent / "share/postgresql"]
+    if not any((one / "extension/postgis.control").exists() for one in extensions):
+        pytest.skip("PostGIS is not installed")
+    return binaries
+
+
+def _user(folder: Path) -> str | None:
+    """Who the server runs as: it refuses to be root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        shutil.chown(folder, "postgres")
+    except LookupError:
+        pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
+    return "postgres"
+
+
+def _call(user: str | None, *words: object) -> None:
+    done = subprocess.run(
+        list(map(str, words)),
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
+        cwd="/",
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode:
+        pytest.skip(f"PostgreSQL could not be started: {done.stdout[-300:]}")
