@@ -12,7 +12,6 @@ from thalweg.hexagons.layers import Series
 from thalweg.pipelines.schema import (
     CELL,
     DATASET,
-    HexagonsStep,
     HexagonsVectorStep,
     MosaicStep,
     Pipeline,
@@ -88,7 +87,7 @@ def _layer(pipeline: Pipeline, artifact: Artifact, place: Coordinates, over: str
         pixel=grid["transform"][0],
         coordinates=place,
         statistics=pipeline.recommended.statistics,
-        resolutions=pipeline.recommended.resolutions or _measured_resolutions(pipeline),
+        resolutions=pipeline.recommended.resolutions,
         **_source(pipeline),
     )
 
@@ -105,7 +104,7 @@ def _feature_layer(
         "1",
         pipeline.license,
         statistics=("count",),
-        resolutions=pipeline.recommended.resolutions or step.resolutions,
+        resolutions=pipeline.recommended.resolutions,
         **_source(pipeline),
     )
 
@@ -118,11 +117,6 @@ def _source(pipeline: Pipeline) -> dict[str, Any]:
         "citation": pipeline.citation,
         "pipeline": pipeline.name,
     }
-
-
-def _measured_resolutions(pipeline: Pipeline) -> tuple[int, ...]:
-    steps = [step for step in pipeline.steps if isinstance(step, HexagonsStep)]
-    return tuple(sorted({one for step in steps for one in step.resolutions}))
 
 
 def _named(name: str, url: str | None) -> str:

@@ -485,7 +485,7 @@ class RecommendedModel(Model):
         ("mean", "max"), description="The statistics that say most, as hexagon tables name them."
     )
     resolutions: tuple[Annotated[int, Field(ge=0, le=15)], ...] = Field(
-        (), description="The H3 resolutions that suit it; if none, those of the hexagon tables."
+        (5, 6, 7), description="The H3 resolutions that suit it."
     )
 
 
