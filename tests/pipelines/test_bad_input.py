@@ -539,9 +539,14 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "steps.1: ",
     ),
     "unknown field of a step": (
-        "  - operator: catalog",
-        "  - {operator: hexagons, «depth: 1}\n  - operator: catalog",
-        "steps.3.depth: no such field",
+        "{operator: hexagons, of: mosaic,",
+        "{operator: hexagons, «depth: 1,",
+        "steps.4.depth: no such field",
+    ),
+    "dimension of a name that is taken": (
+        "dimensions:\n",
+        "dimensions:\n  h3_resolution: «{title: Pixel}\n",
+        "'h3_resolution' means something else",
     ),
     "unknown dimension in a pattern": (
         '    - "{tile}.tif"',

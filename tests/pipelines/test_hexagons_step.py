@@ -8,9 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 import rasterio
-from deliveries import PERIODS, Chain, Delivery
-
-from thalweg.pipelines.loader import find
+from deliveries import PERIODS, Chain, Delivery, rasters_of_fathom
 
 STEP = "  - {operator: hexagons, resolutions: [4, 6], depths: [0.5]}\n"
 CHOICE = ("year=2020", "peril=fluvial", "defence=defended", "tiles=n04w006,n04w004,n05w004")
@@ -20,7 +18,7 @@ CHOICE = ("year=2020", "peril=fluvial", "defence=defended", "tiles=n04w006,n04w0
 def hexagons(chain: Chain, delivery: Delivery, tmp_path: Path) -> Chain:
     """Three tiles in two grid cells, which share an edge that hexagons lie across."""
     delivery.add(["n04w006", "n04w004", "n05w004"])
-    text = find("fathom").read_text()
+    text = rasters_of_fathom()
     with_step = tmp_path / "hexagons.yaml"
     with_step.write_text(text.replace("  - operator: catalog", f"{STEP}  - operator: catalog"))
     chain.pipeline = str(with_step)
@@ -86,3 +84,16 @@ def test_a_scenario_that_lacks_a_raster_is_named_and_left(
     assert outcome.made["hexagons"] == []
     assert "n04w008" in outcome.missing["hexagons"]["rwa-fluvial-defended-2020"]
     assert tables(hexagons) == []
+
+
+def test_a_step_that_is_not_enabled_waits_to_be_asked_for(chain: Chain, delivery: Delivery) -> None:
+    delivery.add(["n04w006"])
+    choice = ("year=2020", "peril=fluvial", "defence=defended", "tiles=n04w006")
+    outcome = chain.run(*choice)
+    assert outcome.complete
+    assert set(outcome.made) == {"inventory", "stack", "mosaic", "catalog"}
+    asked = chain.run(*choice, "hexagons.enabled=true")
+    assert asked.complete
+    assert asked.made["hexagons"] == ["rwa-fluvial-defended-2020"]
+    assert asked.made["stack"] == []
+    assert len(chain.items("fathom-flood-depth-hexagons")) == 4

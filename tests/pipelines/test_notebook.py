@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
-from deliveries import PERIODS, Chain, Delivery
+from deliveries import PERIODS, Chain, Delivery, rasters_of_fathom
 
 import thalweg
 from thalweg.errors import (
@@ -23,7 +23,6 @@ from thalweg.errors import (
 )
 from thalweg.hexagons.outlines import Outlines
 from thalweg.notebook import OpenWorkspace
-from thalweg.pipelines.loader import find
 
 pytestmark = pytest.mark.filterwarnings(
     # Of odc-geo's own use of affine and shapely.
@@ -39,9 +38,8 @@ AROUND = Outlines(("A",), np.array([shapely.box(-7, 3, -2, 7)], object), "")
 
 def pipeline(folder: Path, hexagons: str) -> str:
     """The built-in pipeline with this step before the last one, or with none."""
-    before, after = find("fathom").read_text().split("  - operator: catalog\n")
-    steps = before.split("  - operator: hexagons")[0]
-    (folder / "floods.yaml").write_text(f"{steps}{hexagons}  - operator: catalog\n{after}")
+    before, after = rasters_of_fathom().split("  - operator: catalog\n")
+    (folder / "floods.yaml").write_text(f"{before}{hexagons}  - operator: catalog\n{after}")
     return str(folder / "floods.yaml")
 
 
@@ -69,7 +67,7 @@ def test_importing_thalweg_costs_nothing() -> None:
     )
     loaded = set(done.stdout.split())
     assert "thalweg" in loaded
-    assert loaded & {"numpy", "pydantic", "sqlalchemy", "pyarrow", "thalweg.notebook"} == set()
+    assert loaded & {"numpy", "pydantic", "pyarrow", "sqlalchemy", "thalweg.notebook"} == set()
 
 
 def test_what_there_is_is_told(

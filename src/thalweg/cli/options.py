@@ -30,6 +30,14 @@ SetOption = Annotated[
         "or step.field. May be repeated.",
     ),
 ]
+WithOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="STEP",
+        help="Do a step that the pipeline leaves out unless it is asked for. May be repeated.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 PipelineArgument = Annotated[
     str, typer.Argument(help="The name of a built-in pipeline, or the path of a YAML file.")

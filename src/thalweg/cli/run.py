@@ -14,6 +14,7 @@ from thalweg.cli.options import (
     PipelineArgument,
     SetOption,
     SourceOption,
+    WithOption,
     WorkspaceOption,
 )
 from thalweg.cli.texts import Call, command
@@ -34,6 +35,8 @@ Examples:
 
   thalweg run fathom --source s3://bucket/floods --dry-run
 
+  thalweg run fathom --source delivery --with hexagons
+
   thalweg run mine.yaml --source delivery --set mosaic.cell_degrees=5
 
   thalweg run mine.yaml --source delivery --retry
@@ -45,6 +48,7 @@ def run(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     source: SourceOption = None,
     settings: SetOption = None,
+    with_steps: WithOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -68,7 +72,8 @@ def run(
     from thalweg.pipelines.loader import find, load
     from thalweg.pipelines.workspace import Workspace
 
-    chosen, choice = choose(load(find(pipeline)), settings or [])
+    settings = [*(settings or []), *(f"{step}.enabled=true" for step in with_steps or [])]
+    chosen, choice = choose(load(find(pipeline)), settings)
     choice = replace(choice, limit=limit, force=force)
     if retry:
         place = Workspace.existing(workspace, source=source)
@@ -78,7 +83,7 @@ def run(
         _rehearse(chosen, choice, place, as_json)
         return
     place, configuration = Workspace.open(workspace, source=source)
-    call = Call(pipeline, workspace, source, settings or [])
+    call = Call(pipeline, workspace, source, settings)
     status = _run(chosen, choice, place, configuration, call, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(status.to_json(), indent=2))

@@ -14,7 +14,7 @@ from thalweg.domain.expectation import Selection
 from thalweg.domain.tiles import BoundingBox, Tile
 from thalweg.errors import PipelineError, UnknownValue, UsageError
 from thalweg.pipelines.checks import check
-from thalweg.pipelines.schema import CELL, MosaicStep, Pipeline, StackStep
+from thalweg.pipelines.schema import CELL, MosaicStep, Pipeline, StackStep, Step
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def cell_of(coordinates: Coordinates, step: MosaicStep) -> Coordinates:
 
 
 def choose(pipeline: Pipeline, settings: Iterable[str]) -> tuple[Pipeline, Choice]:
-    """Reads `name=value` settings: the pipeline with its steps set, and the choice.
+    """Reads `name=value` settings: the pipeline with its enabled steps set, and the choice.
 
     A name is a dimension (several values by commas), `tiles`, `bbox` (west,south,east,north),
     `base_prefix`, or `step.field`. Raises `UsageError`.
@@ -96,7 +96,19 @@ def choose(pipeline: Pipeline, settings: Iterable[str]) -> tuple[Pipeline, Choic
             _narrow(selection, name, _values(dimensions, name, text))
         else:
             pipeline = _with_step(pipeline, name, text)
-    return pipeline, replace(choice, selection=selection)
+    return _enabled(pipeline), replace(choice, selection=selection)
+
+
+def _enabled(pipeline: Pipeline) -> Pipeline:
+    """The pipeline without the steps that are not enabled, and without those that need them."""
+    steps: list[Step] = []
+    left_out: set[str] = set()
+    for step in pipeline.steps:
+        if step.enabled and getattr(step, "of", None) not in left_out:
+            steps.append(step)
+        else:
+            left_out.add(step.name)
+    return pipeline.model_copy(update={"steps": tuple(steps)})
 
 
 def _narrow(selection: dict[str, frozenset[str]], name: str, values: frozenset[str]) -> None:

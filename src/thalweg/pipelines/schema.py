@@ -213,6 +213,11 @@ class StepModel(Model):
     """What every step has."""
 
     name: Slug = Field("", description="The step's name; the operator's where none is given.")
+    enabled: bool = Field(
+        True,
+        description="A step that is not enabled is left out, with those that need it, "
+        "unless a run asks for it by `--with`.",
+    )
 
     @model_validator(mode="before")
     @classmethod
