@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -25,6 +27,7 @@ from thalweg.domain.tiles import BoundingBox, Tile
 from thalweg.errors import NoBuildings
 from thalweg.exposure.cleaning import Wanted
 from thalweg.exposure.countries import CountryOf
+from thalweg.exposure.ellipsoid import area_m2
 from thalweg.exposure.normalise import Rules, Source, Summary, normalise
 from thalweg.exposure.readers.reading import Columns
 from thalweg.exposure.table import read_tile, tiles
@@ -244,6 +247,51 @@ def test_garbage_is_reported_by_row_and_reason_and_the_rest_is_right(tmp_path) -
     assert summary.dropped.total() == len(expected)
     sound = sorted(row[0] for row in rows if not row[2])
     assert sorted(table["geometry"].to_pylist()) == sound
+
+
+PEAK = """
+import json, resource, sys
+from pathlib import Path
+from thalweg.exposure.cleaning import Wanted
+from thalweg.exposure.normalise import Rules, Source, normalise
+from thalweg.exposure.readers.reading import Columns, SourceFile
+from thalweg.hexagons.outlines import countries
+folder = Path(sys.argv[1])
+file = SourceFile(folder / "in.parquet", "a", "a", Columns(confidence="confidence"))
+summary = normalise(
+    [Source("a", "geoparquet", [(file, Wanted())])],
+    folder / "out.parquet", folder / "report.parquet", Rules(outlines=countries()), folder,
+)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+print(json.dumps({**summary.to_json(), "peak": peak}))
+"""
+
+
+@pytest.mark.slow
+def test_a_thousand_rows_of_garbage_in_a_million_are_named_within_a_gigabyte(tmp_path) -> None:
+    manifest = deliver_buildings(BuildingOrder("rwanda", 1_000_000), tmp_path / "synth")
+    table = pq.read_table(tmp_path / "synth/buildings.parquet", columns=["geometry", "confidence"])
+    geometries = table["geometry"].to_numpy().copy()
+    confidence = table["confidence"].to_numpy().copy()
+    bad = np.random.default_rng(7).choice(1_000_000, 1000, replace=False)
+    kinds = np.array_split(bad, 4)
+    lost = area_m2(shapely.from_wkb(geometries[bad])).sum()
+    geometries[kinds[0]] = b"\x01\x03\x00"
+    geometries[kinds[1]] = shapely.to_wkb(shapely.Point(np.nan, np.nan))
+    geometries[kinds[2]] = shapely.to_wkb(house(-2, 130))
+    confidence[kinds[3]] = 1.5
+    columns = {"geometry": pa.array(geometries, pa.binary()), "confidence": confidence}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, tmp_path], check=True, capture_output=True, text=True
+    )
+    told = json.loads(done.stdout)
+    assert told["peak"] < 1000
+    assert told["buildings"] == 999_000
+    assert told["area_m2"] == pytest.approx(manifest["area_m2"] - lost, rel=1e-9)
+    assert set(told["dropped"].values()) == {250}
+    report = pq.read_table(tmp_path / "report.parquet")
+    assert sorted(report["row"].to_pylist()) == sorted((bad + 1).tolist())
 
 
 @pytest.mark.shared

@@ -38,6 +38,19 @@ def test_all_rows_come_in_order(tmp_path_factory, keys, run_bytes: int) -> None:
     assert all(row["text"] == str(row["place"]) for row in rows)
 
 
+def test_more_runs_than_are_merged_at_once_are_merged_in_turns(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sorting, "RUNS_AT_ONCE", 3)
+    sort = ExternalSort(SCHEMA, tmp_path, run_bytes=1)
+    keys = np.random.default_rng(2).integers(0, 50, (23, 7)).tolist()
+    for batch in batches(keys):
+        sort.add(batch)
+    assert len(list(tmp_path.iterdir())) == 23
+    rows = [row for table in sort.batches() for row in table.to_pylist()]
+    assert [row["key"] for row in rows] == sorted(one for some in keys for one in some)
+    assert sorted(row["place"] for row in rows) == list(range(23 * 7))
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_more_than_a_batch_of_each_run_is_read_at_once(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(sorting, "MERGED_ROWS", 100)
     sort = ExternalSort(SCHEMA, tmp_path, run_bytes=20_000)

@@ -24,7 +24,7 @@ type Floats = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 _POINT, _POLYGON, _MULTIPOLYGON = 0, 3, 6
-_PLAIN_WKB = tuple(bytes([1, kind, 0, 0, 0]) for kind in (1, 3, 6))
+_PLAIN_WKB = [np.array([1, kind, 0, 0, 0], np.uint8) for kind in (1, 3, 6)]
 # The widest a building may be in degrees; what is wider was drawn the long way round the globe.
 _WIDEST = 180.0
 
@@ -127,7 +127,7 @@ def clean(batch: pa.RecordBatch, file: SourceFile, wanted: Wanted) -> Cleaned:
             pa.array(height[rows].astype(np.float32), from_pandas=True),
             pa.array(confidence[rows].astype(np.float32), from_pandas=True),
             batch["source"].take(pa.array(rows)),
-            _wkb(geometries, raw, deep | (verdicts.reasons != None), rows),  # noqa: E711
+            _wkb(geometries, batch["geometry"], deep | (verdicts.reasons != None), rows),  # noqa: E711
             *(pa.array(side) for side in shapely.bounds(geometries[rows]).T),
         ],
         schema=CLEAN,
@@ -215,14 +215,29 @@ def _plain(column: pa.Array) -> Floats:
 
 
 def _wkb(
-    geometries: NDArray[np.object_], raw: NDArray[np.object_], changed: Mask, rows: Rows
+    geometries: NDArray[np.object_], given: pa.BinaryArray, changed: Mask, rows: Rows
 ) -> pa.Array:
     """The geometries of rows as little-endian WKB; what came so and was not changed stays as is."""
-    written = raw[rows]
-    plain = np.fromiter((one.startswith(_PLAIN_WKB) for one in written), np.bool_, len(rows))
-    anew = changed[rows] | ~plain
+    anew = (changed | ~_is_plain(given))[rows]
+    kept = given.take(pa.array(rows))
+    if not anew.any():
+        return kept
+    written = kept.to_numpy(zero_copy_only=False)
     written[anew] = shapely.to_wkb(geometries[rows[anew]])
     return pa.array(written, pa.binary())
+
+
+def _is_plain(wkb: pa.BinaryArray) -> Mask:
+    """Which are little-endian WKB of two dimensions, by their first bytes."""
+    _, offsets, data = wkb.buffers()
+    starts = np.frombuffer(offsets, np.int32)[wkb.offset : wkb.offset + len(wkb) + 1]
+    octets = np.frombuffer(data or b"", np.uint8)
+    long_enough = np.diff(starts) >= len(_PLAIN_WKB[0])
+    found = np.zeros(len(wkb), np.bool_)
+    at = starts[:-1][long_enough, None] + np.arange(len(_PLAIN_WKB[0]))
+    heads = octets[at]
+    found[long_enough] = np.logical_or.reduce([(heads == head).all(axis=1) for head in _PLAIN_WKB])
+    return found
 
 
 def _ids(batch: pa.RecordBatch, file: SourceFile, rows: Rows) -> pa.Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 KEY = "key"
 RUN_BYTES = 48 << 20
-MERGED_ROWS = 1 << 14
+MERGED_ROWS = 1 << 13
+RUNS_AT_ONCE = 32
 
 
 class ExternalSort:
@@ -27,6 +28,7 @@ class ExternalSort:
         self._held: list[pa.RecordBatch] = []
         self._held_bytes = 0
         self._runs: list[Path] = []
+        self._files = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
         self._held.append(batch)
@@ -42,7 +44,11 @@ class ExternalSort:
                 yield table.slice(start, MERGED_ROWS)
             return
         self._spill()
-        yield from _merged([_Run(path) for path in self._runs])
+        while len(self._runs) > RUNS_AT_ONCE:
+            starts = range(0, len(self._runs), RUNS_AT_ONCE)
+            groups = [self._runs[start : start + RUNS_AT_ONCE] for start in starts]
+            self._runs = [self._written(_merged_files(group)) for group in groups]
+        yield from _merged_files(self._runs)
 
     def _taken(self) -> pa.Table:
         table = _sorted(pa.Table.from_batches(self._held, self._schema))
@@ -50,17 +56,20 @@ class ExternalSort:
         return table
 
     def _spill(self) -> None:
-        if not self._held:
-            return
-        path = self._folder / f"run-{len(self._runs)}.arrow"
+        if self._held:
+            self._runs.append(self._written([self._taken()]))
+
+    def _written(self, tables: Iterable[pa.Table]) -> Path:
+        self._files += 1
+        path = self._folder / f"run-{self._files}.arrow"
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        table = self._taken()
         with (
             pa.OSFile(str(path), "wb") as sink,
-            pa.ipc.new_stream(sink, table.schema, options=options) as writer,
+            pa.ipc.new_stream(sink, self._schema, options=options) as writer,
         ):
-            writer.write_table(table, MERGED_ROWS)
-        self._runs.append(path)
+            for table in tables:
+                writer.write_table(table.combine_chunks(), MERGED_ROWS)
+        return path
 
 
 class _Run:
@@ -97,6 +106,10 @@ class _Run:
 def _stream(path: Path) -> Iterator[pa.RecordBatch]:
     with pa.OSFile(str(path)) as source, pa.ipc.open_stream(source) as reader:
         yield from reader
+
+
+def _merged_files(paths: Iterable[Path]) -> Iterator[pa.Table]:
+    return _merged([_Run(path) for path in paths])
 
 
 def _merged(runs: list[_Run]) -> Iterator[pa.Table]:
