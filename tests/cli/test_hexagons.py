@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas
@@ -128,3 +130,36 @@ def test_what_is_wrong_is_named(workspace: Path, tmp_path_factory: pytest.TempPa
     assert isinstance(call(empty, "list").exception, UsageError)
     with open_catalog(empty / CATALOG_FILE):
         assert isinstance(call(empty, "list").exception, NoTables)
+
+
+def test_rows_of_vector_files_that_were_left_out_are_named(workspace: Path) -> None:
+    key = "flood/towns/theme=towns/dataset=towns/resolution=6/towns.parquet"
+    named = [{"where": "towns.gpkg", "row": 7, "reason": "text instead of a number in people",
+              "text": "many"}]  # fmt: skip
+    faults = {
+        "rows": 1200, "rows_left_out": 1, "numbers_left_out": 2,
+        "reasons": {"no geometry": 1, "text instead of a number in people": 2}, "named": named,
+    }  # fmt: skip
+    series = Series("towns", "towns", "1", Coordinates((("dataset", "towns"),)))
+    made = replace(
+        _artifact(key, series),
+        kind="towns",
+        operator="hexagons_vector",
+        fingerprint="e" * 64,
+        facts={"faults": faults},
+    )
+    with open_catalog(workspace / CATALOG_FILE) as catalog:
+        catalog.record(made)
+    said = CliRunner().invoke(app, ["faults", "-w", str(workspace)], catch_exceptions=False).output
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "flood/towns 1200 1 2" in lines
+    assert "flood/towns towns.gpkg 7 text instead of a number in people many" in lines
+    assert "… and 2 more of flood/towns" in said
+    answer = CliRunner().invoke(app, ["faults", "--json", "-w", str(workspace)])
+    assert json.loads(answer.output) == {"flood/towns": faults}
+
+
+def test_a_workspace_without_vector_files_has_no_faults_to_tell(workspace: Path) -> None:
+    answer = CliRunner().invoke(app, ["faults", "-w", str(workspace)])
+    assert isinstance(answer.exception, NoTables)
+    assert "hexagons_vector" in answer.exception.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thalweg.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
+from thalweg.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -95,6 +96,36 @@ def list_layers(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
     print_table(rows)
     for dataset, names in statistics.items():
         typer.echo(f"\nStatistics of {dataset}: {', '.join(names)}")
+
+
+@app.command("faults", epilog=EXAMPLES)
+def list_faults(
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE, as_json: JsonOption = False
+) -> None:
+    """List the rows of vector files that were left out of tables, and why."""
+    from thalweg.cli.report import print_table, table
+    from thalweg.pipelines.tables import reported_rows
+    from thalweg.pipelines.workspace import Workspace
+
+    reports = reported_rows(Workspace.existing(workspace))
+    if as_json:
+        typer.echo(json.dumps(reports, indent=2))
+        return
+    counts = ("rows", "rows left out", "numbers left out")
+    summary = table("table", *counts, numbers=counts)
+    named = table("table", "file", "row", "why", "what stands there", numbers=("row",))
+    for name, report in reports.items():
+        summary.add_row(name, *(str(report[one.replace(" ", "_")]) for one in counts))
+        for one in report["named"]:
+            named.add_row(name, one["where"], str(one["row"]), one["reason"], one["text"])
+    print_table(summary)
+    if named.row_count:
+        typer.echo()
+        print_table(named)
+    for name, report in reports.items():
+        more = sum(report["reasons"].values()) - len(report["named"])
+        if more:
+            typer.echo(f"… and {more} more of {name}")
 
 
 @app.command("export", epilog=EXAMPLES)

@@ -1,10 +1,11 @@
-"""Where the hexagon tables of a workspace lie."""
+"""Where the hexagon tables of a workspace lie, and what was left out of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from thalweg.errors import NoTables, SettingsError
+from thalweg.jobs.tasks import Document
 from thalweg.pipelines.workspace import Workspace
 
 
@@ -28,3 +29,23 @@ def hexagon_tables(workspace: Workspace) -> list[Path]:
                 where=workspace.zone_urls[zone],
             )
     return [Path(workspace.zone(zone).href(key)) for zone, key in refs]
+
+
+def reported_rows(workspace: Workspace) -> dict[str, Document]:
+    """What was wrong with rows of vector files, by pipeline and step, as `Faults.to_json` has it.
+
+    Raises `NoTables`.
+    """
+    with workspace.catalog() as catalog:
+        reports = {
+            f"{one.pipeline}/{one.kind}": one.facts["faults"]
+            for one in catalog.artifacts()
+            if one.operator == "hexagons_vector"
+        }
+    if not reports:
+        raise NoTables(
+            "there is no table of vector files",
+            hint="run a pipeline that has a step `hexagons_vector`",
+            where=str(workspace.folder),
+        )
+    return reports
