@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -69,12 +70,11 @@ class Outlines:
         On a common border the first area in the order of the file has it.
         """
         area = np.full(len(points), len(self.codes), np.intp)
-        for index in reversed(range(len(self.codes))):
-            west, south, east, north = self.geometries[index].bounds
-            near = np.flatnonzero(
-                ((points >= (west, south)) & (points <= (east, north))).all(axis=1)
-            )
-            if len(near):
+        if len(points):
+            around = shapely.box(*points.min(axis=0), *points.max(axis=0))
+            boxes = shapely.box(*shapely.bounds(self.geometries).T)
+            for index in np.flatnonzero(shapely.intersects(boxes, around))[::-1]:
+                near = np.flatnonzero(shapely.intersects_xy(boxes[index], points))
                 shapely.prepare(self.geometries[index])
                 area[near[shapely.intersects_xy(self.geometries[index], points[near])]] = index
         return [(*self.codes, None)[index] for index in area.tolist()]
@@ -90,6 +90,7 @@ def outlines_file(scale: Scale) -> Path:
     return DATA_FOLDER / f"countries-{scale}.parquet"
 
 
+@lru_cache
 def countries(scale: Scale = "10m") -> Outlines:
     """Natural Earth's countries by ISO 3166-1 alpha-3 code, at 1:10 or 1:50 million.
 
@@ -102,7 +103,18 @@ def countries(scale: Scale = "10m") -> Outlines:
             "of outlines of your own and the column of its codes",
             where=str(path),
         )
-    return read_outlines(path, "iso3")
+    codes, geometries, _ = _read(path, "iso3")
+    return Outlines(tuple(codes), geometries, str(path))
+
+
+def country_codes(cells: Cells) -> Sequence[str | None]:
+    """As `cell_codes` of the countries; kept, as most tables of a run are of the same cells."""
+    return _kept_codes(cells.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _kept_codes(cells: bytes) -> Sequence[str | None]:
+    return cell_codes(np.frombuffer(cells, np.uint64), countries())
 
 
 def read_outlines(path: Path, column: str) -> Outlines:

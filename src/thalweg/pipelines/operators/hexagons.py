@@ -127,7 +127,7 @@ class Hexagons:
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.hexagons.layers import Series
         from thalweg.hexagons.measured import measured_table
-        from thalweg.hexagons.outlines import cell_codes, countries
+        from thalweg.hexagons.outlines import country_codes
         from thalweg.hexagons.tables import table_facts, write_table
         from thalweg.pipelines.items import item_of
         from thalweg.pipelines.making import artifact_of, publish_once
@@ -139,7 +139,7 @@ class Hexagons:
         for output in payload["outputs"]:
             resolution = output["coordinates"][H3_RESOLUTION]
             statistics = measured[int(resolution)]
-            codes = cell_codes(statistics.cells, countries()) if payload["countries"] else None
+            codes = country_codes(statistics.cells) if payload["countries"] else None
             table = measured_table(series, statistics, countries=codes)
             with zone.staging() as area:
                 write_table(table, area / "table.parquet")

@@ -82,7 +82,7 @@ class HexagonsVector:
 
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.hexagons.faults import Faults
-        from thalweg.hexagons.outlines import cell_codes, countries
+        from thalweg.hexagons.outlines import country_codes
         from thalweg.hexagons.tables import table_facts, write_table
         from thalweg.hexagons.vector import vector_statistics, vector_table
         from thalweg.pipelines.items import item_of
@@ -100,7 +100,7 @@ class HexagonsVector:
                 theme=payload["theme"],
                 dataset=payload["dataset"],
                 units=payload["sums"],
-                countries=cell_codes(cells, countries()) if payload["countries"] else None,
+                countries=country_codes(cells) if payload["countries"] else None,
             )
             with zone.staging() as area:
                 write_table(table, area / "table.parquet")
