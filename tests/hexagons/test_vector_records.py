@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from vector_files import statistics, told, write
 
 from thalweg.errors import MissingColumn, UnknownFormat, UnreadableFeatures
 from thalweg.hexagons import records
+from vector_files import statistics, told, write
 
 POINTS = shapely.points(np.random.default_rng(3).uniform((29, -3), (31, -1), (60, 2)))
 COLUMNS = {
