@@ -6,12 +6,18 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
 from commands import Command, items, ledger, objects, runs
 from deliveries import Delivery
+
+from thalweg.pipelines.loader import find
+from vector_files import write
 
 TILES = ("s02e029", "s02e030", "s03e029")
 
@@ -133,6 +139,68 @@ def test_an_interrupt_is_answered_and_the_same_command_goes_on(runner: Runner) -
     assert f"Going on with run {run.id}" in err
     assert ledger(runner.workspace).items() >= before.items()
     runner.assert_as_undisturbed()
+
+
+# Tables ------------------------------------------------------------------------------------------
+
+TABLES = """
+  - {operator: hexagons, resolutions: [4, 5, 6], countries: false}
+  - {operator: hexagons_vector, source: places.gpkg, theme: towns, dataset: towns, countries: false}
+"""
+
+
+def tables(workspace: Path) -> dict[str, bytes]:
+    root = workspace / "silver"
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.glob("*/*/theme=*/**/*.parquet")}
+
+
+@pytest.fixture
+def places(runner: Runner) -> Iterator[Path]:
+    """Points beside the delivery's rasters, gone afterwards: the other tests know no such file."""
+    points = shapely.points(np.random.default_rng(1).uniform((29, -3), (31, -1), (500, 2)))
+    path = write(runner.delivery / "places.gpkg", points)
+    yield path
+    path.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("places")
+def test_killed_in_the_middle_of_the_hexagons_it_goes_on_to_the_same_tables(
+    runner: Runner, tmp_path: Path
+) -> None:
+    """As soon as another table is there the run is killed, until none is left to make."""
+    count = 3 + 4
+    text = find("fathom").read_text()
+    definition = tmp_path / "tables.yaml"
+    definition.write_text(text[: text.index("\nsteps:")] + STEPS + TABLES)
+    code, _, err = start(runner.workspace, runner.delivery, definition, years="2020").result()
+    assert code == 0, err
+    whole = objects(runner.workspace)
+    assert len(tables(runner.workspace)) == count
+    shutil.rmtree(runner.workspace)
+    seen: list[int] = []
+    while not seen or seen[-1] < count:
+        command = start(runner.workspace, runner.delivery, definition, years="2020")
+        before = len(tables(runner.workspace))
+        while command.process.poll() is None and len(tables(runner.workspace)) == before:
+            time.sleep(0.002)
+        command.kill()
+        made = tables(runner.workspace)
+        assert all(whole[key] == one for key, one in made.items())
+        seen.append(len(made))
+    assert {0 < number < 3 for number in seen} == {True, False}, "no kill was in the middle"
+    code, _, err = start(runner.workspace, runner.delivery, definition, years="2020").result()
+    assert code == 0, err
+    assert objects(runner.workspace) == whole
+    assert {run.state for run in runs(runner.workspace)} == {"succeeded"}
+
+
+STEPS = """
+steps:
+  - {operator: inventory}
+  - {operator: stack, over: return_period}
+  - {operator: mosaic, cell_degrees: 4}
+"""
 
 
 # Several at once ---------------------------------------------------------------------------------

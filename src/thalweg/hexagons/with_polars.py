@@ -1,6 +1,6 @@
-"""The rule `centre` by polars instead of compiled code: a second opinion, and a fallback.
+"""The rule `centre` by polars instead of compiled sums: a second opinion.
 
-It comes with `thalweg[polars]`.
+It comes with `thalweg[polars]`. Which cell a pixel lies in is told by compiled code here too.
 """
 
 from __future__ import annotations

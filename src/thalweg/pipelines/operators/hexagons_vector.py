@@ -163,4 +163,7 @@ def _path(zone: Zone, key: str) -> Iterator[str]:
         with zone.local_copy(key) as path:
             yield str(path)
     else:
+        import pyogrio
+
+        pyogrio.set_gdal_config_options(zone.gdal_environment())
         yield zone.gdal_path(key)
