@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg.domain.tiles import Tile
@@ -13,6 +13,7 @@ def key(longitude: float, latitude: float) -> int:
     return int(keys(np.array([longitude]), np.array([latitude]))[0])
 
 
+@settings(deadline=None)
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_a_key_tells_the_tile(longitude: float, latitude: float) -> None:
     name = tile_name(int(tiles_of(np.array([key(longitude, latitude)], np.uint64))[0]))

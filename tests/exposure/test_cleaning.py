@@ -8,7 +8,7 @@ import pyproj
 import pytest
 import shapely
 from building_files import house
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thalweg.domain.tiles import BoundingBox
@@ -150,6 +150,7 @@ def test_bounds_over_the_antimeridian_hold_both_sides() -> None:
     assert (result.buildings.num_rows, result.outside) == (2, 1)
 
 
+@settings(deadline=None)
 @given(
     lon=st.floats(-179, 179),
     lat=st.floats(-85, 85),
@@ -175,6 +176,7 @@ def test_holes_and_parts_count_in_the_area() -> None:
 NAN_GEOMETRY = st.sampled_from([None, b"", b"\x01\x03", shapely.Point(np.nan, 1), BOWTIE, LINE])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(NAN_GEOMETRY, st.builds(house, st.floats(-400, 400), st.floats(-200, 200))),

@@ -24,7 +24,7 @@ def batches(keys: list[list[int]]) -> list[pa.RecordBatch]:
 
 
 @pytest.mark.parametrize("run_bytes", [1, 300, 1 << 30])
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(keys=st.lists(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3), max_size=40)))
 def test_all_rows_come_in_order(tmp_path_factory, keys, run_bytes: int) -> None:
     sort = ExternalSort(SCHEMA, tmp_path_factory.mktemp("runs"), run_bytes)
