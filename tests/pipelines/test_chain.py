@@ -227,6 +227,26 @@ def test_a_catalogue_step_that_comes_later_catalogues_what_is_made(
     assert list(chain.items()) == ["rwa-fluvial-defended-2020-s04e028"]
 
 
+def test_regression_what_is_renamed_in_the_pipeline_is_made_under_its_new_name(
+    chain: Chain, delivery: Delivery, tmp_path: Path
+) -> None:
+    delivery.add(TILES)
+    chain.run(*TODAY)
+    renamed = find("fathom").read_text()
+    for old, new in {
+        "values: {defended: ,": "values: {protected: {aliases: [defended]},",
+        "defence: [defended,": "defence: [protected,",
+        "defence: defended": "defence: protected",
+    }.items():
+        assert renamed.count(old) == 1
+        renamed = renamed.replace(old, new)
+    chain.pipeline = str(tmp_path / "fathom.yaml")
+    Path(chain.pipeline).write_text(renamed)
+    again = chain.run(*(one.replace("=defended", "=protected") for one in TODAY))
+    assert again.complete, again.failed
+    assert "rwa-fluvial-protected-2020-s04e028" in chain.items()
+
+
 def test_an_empty_source_is_named(chain: Chain, delivery: Delivery) -> None:
     delivery.folder.mkdir()
     with pytest.raises(EmptySource, match="no file that the pipeline could read"):

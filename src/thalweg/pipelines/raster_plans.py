@@ -26,8 +26,8 @@ def planned_raster(
 ) -> Planned:
     """A raster that nothing stands in the way of.
 
-    `version` is the operator's; with it, `parameters` besides those of every raster step and the
-    inputs make the fingerprint. `memory` and `size` as in `Planned`.
+    `version` is the operator's; with it, the coordinates, the inputs, and `parameters` besides
+    those of every raster step make the fingerprint. `memory` and `size` as in `Planned`.
     """
     pipeline = situation.pipeline
     parameters = {
@@ -37,7 +37,8 @@ def planned_raster(
         **parameters,
     }
     identities = [(one.key, one.identity) for one in inputs]
-    digest = fingerprint(step.operator, version, parameters, identities)
+    told_apart = {**parameters, "coordinates": coordinates.to_json()}
+    digest = fingerprint(step.operator, version, told_apart, identities)
     return Planned(
         coordinates,
         inputs,
