@@ -1,7 +1,7 @@
 """The compiled part of zonal statistics: pixels of a strip into the accumulators of cells.
 
-Three steps, each on flat positions in a strip: `find_runs` once for a resolution, `list_pixels`
-once for a band, then `add_values` and `add_others` for both. Zeros take no part.
+Steps on flat positions in a part: the runs of `CellIndex.runs` once for a resolution,
+`list_pixels` once for a band, then `add_values` and `add_others` for both. Zeros take no part.
 """
 
 from __future__ import annotations
@@ -21,31 +21,6 @@ NODATA, OTHER_THAN_ZERO, POSITIVE, POSITIVE_AREA, FIRST_SPECIAL = range(5)
 TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
 # What a pixel is, in a byte: see `code_of`.
 ZERO, FIRST_CLASS, FIRST_KIND, UNDECLARED = 0, 1, 128, 255
-
-
-@numba.njit(nogil=True, cache=True)
-def find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
-    """Runs of pixels of one row in one cell: where each ends, its cell; how many there are.
-
-    A split pixel is a run of its own, its number from -1 downwards instead of the cell.
-    """
-    height, width = slots.shape
-    runs = 0
-    for row in range(height):
-        line = slots[row]
-        col = 0
-        while col < width:
-            slot = line[col]
-            col += 1
-            if slot >= 0:
-                while col < width and line[col] == slot:
-                    col += 1
-                cells[runs] = label_of_slot[slot]
-            else:
-                cells[runs] = slot
-            stops[runs] = row * width + col
-            runs += 1
-    return runs
 
 
 @numba.njit(nogil=True, cache=True)
@@ -167,12 +142,12 @@ def add_values(
     listed: int,
     run_stops: Any,
     run_cells: Any,
-    width: int,
-    areas: Any,
-    each: int,
     split_first: Any,
     split_cells: Any,
     split_weights: Any,
+    width: int,
+    areas: Any,
+    each: int,
     row_of_cell: Any,
     used: Any,
     band: int,
@@ -252,10 +227,10 @@ def add_others(
     kinds: Any,
     run_stops: Any,
     run_cells: Any,
-    each: int,
     split_first: Any,
     split_cells: Any,
     split_weights: Any,
+    each: int,
     row_of_cell: Any,
     used: Any,
     band: int,
@@ -290,10 +265,10 @@ def add_voids(
     stops: Any,
     run_stops: Any,
     run_cells: Any,
-    each: int,
     split_first: Any,
     split_cells: Any,
     split_weights: Any,
+    each: int,
     voids: Any,
 ) -> None:
     """Add runs of pixels that are nodata in every band to `voids`, by cell."""

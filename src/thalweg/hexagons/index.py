@@ -8,7 +8,7 @@ open are looked up one by one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import h3.api.numpy_int as h3
 import numba
@@ -23,6 +23,8 @@ from thalweg.hexagons.positions import Floats, Integers, Slots, positions_of
 from thalweg.raster.grid import Grid
 
 SURVEYED_PIXELS = 1 << 20
+# Finding runs takes longer than counting what mostly dry layers hold.
+RUNS_KEPT_BYTES = 32 << 20
 
 _SPLIT_AT_ONCE = 1 << 14
 _UNMET = -1
@@ -79,6 +81,28 @@ def label(
     return Labels(index.cells, out)
 
 
+class Runs(NamedTuple):
+    """Runs of pixels of one row in one cell: the flat position where each stops, and its cell.
+
+    Cells are indices into `CellIndex.cells`. A split pixel k is a run of its own, -1 - k in the
+    place of the cell: it lies in `split_cells[split_first[k] : split_first[k + 1]]`, with
+    `split_weights` samples in each.
+    """
+
+    stops: Slots
+    cells: Slots
+    split_first: Integers
+    split_cells: Slots
+    split_weights: NDArray[np.uint8]
+
+
+class Scratch:
+    """Room for the slots and runs of one part, made once."""
+
+    def __init__(self, pixels: int) -> None:
+        self.slots, self.stops, self.cells = (np.empty(pixels, np.int32) for _ in range(3))
+
+
 class CellIndex:
     """The cells of one resolution that the pixels of a window lie in.
 
@@ -99,6 +123,8 @@ class CellIndex:
         reach = 0.0 if per_pixel == 1 else pixel_reach(self._positions, window)
         self._locator = locator_of(self._positions, window, resolution, reach)
         self._within_parts: dict[tuple[range, range], tuple[Integers, Integers]] = {}
+        self._runs: dict[tuple[range, range], Runs] = {}
+        self._room_for_runs = RUNS_KEPT_BYTES
         self._flagged: Integers = np.zeros(0, np.int64)
         self._flagged_slots: Slots = np.zeros(0, np.int32)
         self._survey()
@@ -120,6 +146,28 @@ class CellIndex:
         here = (col >= 0) & (col < len(cols))
         out[row[here], col[here]] = self._flagged_slots[first:last][here]
         return NOT_SPLIT
+
+    def runs(self, part: Window, scratch: Scratch) -> Runs:
+        """The runs of a part of the window; kept, as far as there is room, for the next raster."""
+        key = (part.rows, part.cols)
+        if key in self._runs:
+            return self._runs[key]
+        shape = len(part.rows), len(part.cols)
+        slots = scratch.slots[: shape[0] * shape[1]].reshape(shape)
+        split = self.slots(part.rows, part.cols, slots)
+        found = _find_runs(slots, self.label_of_slot, scratch.stops, scratch.cells)
+        runs = Runs(
+            scratch.stops[:found].copy(),
+            scratch.cells[:found].copy(),
+            split.first,
+            self.label_of_slot[split.slots],
+            split.weights,
+        )
+        size = sum(array.nbytes for array in runs)
+        if size <= self._room_for_runs:
+            self._room_for_runs -= size
+            self._runs[key] = runs
+        return runs
 
     def samples_within(self, part: Window) -> tuple[Integers, Integers]:
         """The cells (indices into `cells`) of a part of the window, and their samples in it.
@@ -262,6 +310,31 @@ def sample_offsets(per_pixel: int) -> Floats:
     """
     step = np.arange(per_pixel)
     return (np.stack([step, step * _GENERATOR % per_pixel], axis=1) + 0.5) / per_pixel
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
+    """Runs of pixels of one row in one cell: where each ends, its cell; how many there are.
+
+    A split pixel is a run of its own, its number from -1 downwards instead of the cell.
+    """
+    height, width = slots.shape
+    runs = 0
+    for row in range(height):
+        line = slots[row]
+        col = 0
+        while col < width:
+            slot = line[col]
+            col += 1
+            if slot >= 0:
+                while col < width and line[col] == slot:
+                    col += 1
+                cells[runs] = label_of_slot[slot]
+            else:
+                cells[runs] = slot
+            stops[runs] = row * width + col
+            runs += 1
+    return runs
 
 
 @numba.njit(nogil=True, cache=True)

@@ -15,11 +15,10 @@ from thalweg.hexagons.accumulating import (
     add_values,
     add_voids,
     codes_of,
-    find_runs,
     list_pixels,
 )
 from thalweg.hexagons.boxes import Window
-from thalweg.hexagons.index import CellIndex
+from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import Measures
 from thalweg.hexagons.statistics import CellStatistics, check_room, extremes
 from thalweg.raster.codec import Pixels
@@ -69,6 +68,7 @@ class Lister:
         """
         if plane.size > self.positions.size:
             self._make_room(plane.size)
+        plane = self._side_by_side(plane)
         measures, undeclared = self._measures, np.zeros(3)
         self.listed, runs = list_pixels(
             plane,
@@ -100,6 +100,14 @@ class Lister:
             hint="declare the value under pixels.special, or widen minimum and maximum",
         )
 
+    def _side_by_side(self, plane: Pixels) -> Pixels:
+        """The plane with its rows one after the other: else no vector instructions are made."""
+        if plane.flags.c_contiguous:
+            return plane
+        copy = self._plane[: plane.size].reshape(plane.shape)
+        copy[:] = plane
+        return copy
+
     def _all_codes(self, dtype: np.dtype[Any]) -> NDArray[np.uint8]:
         """The code of every value of a small type, by its bits."""
         bits = np.arange(1 << 8 * dtype.itemsize, dtype=f"u{dtype.itemsize}")
@@ -110,6 +118,7 @@ class Lister:
     def _make_room(self, size: int) -> None:
         self.positions = np.empty(size, np.int32)
         self.values = np.empty(size, self._measures.dtype)
+        self._plane: Pixels = np.empty(size, self._measures.dtype)
         self.classes = np.empty(size, np.uint8)
         self.buckets = np.empty(size if self._measures.histogram else 0, np.int32)
         self._others = Others(*(np.empty(size, np.int32) for _ in range(3)))
@@ -149,18 +158,12 @@ class Tally:
         self._histogram = np.zeros((cells, bands, buckets), np.uint32)
         self._lowest, self._highest = extremes(measures)
         self._zero = measures.sums_dtype.type(0)
-        self._runs = np.empty(0, np.int32), np.empty(0, np.int32)
 
-    def place(self, part: Window, slots: NDArray[np.int32]) -> None:
-        """Find the runs of cells in a part; `slots` is a buffer of its shape."""
-        index = self.index
-        split = index.slots(part.rows, part.cols, slots)
-        if self._runs[0].size < slots.size:
-            self._runs = np.empty(slots.size, np.int32), np.empty(slots.size, np.int32)
-        find_runs(slots, index.label_of_slot, *self._runs)
-        self._width = slots.shape[1]
-        self._areas = index.sample_areas_mm2(part.rows)
-        self._split = split.first, index.label_of_slot[split.slots], split.weights
+    def place(self, part: Window, scratch: Scratch) -> None:
+        """Find the runs of cells in a part."""
+        self._runs = self.index.runs(part, scratch)
+        self._width = len(part.cols)
+        self._areas = self.index.sample_areas_mm2(part.rows)
 
     def add_values(self, band: int, lister: Lister) -> None:
         """Add a band's values in the part that was placed last."""
@@ -174,7 +177,6 @@ class Tally:
             self._width,
             self._areas,
             self.index.per_pixel,
-            *self._split,
             self._row_of_cell,
             self._used,
             band,
@@ -193,7 +195,6 @@ class Tally:
             *others,
             *self._runs,
             self.index.per_pixel,
-            *self._split,
             self._row_of_cell,
             self._used,
             band,
@@ -210,7 +211,6 @@ class Tally:
             others.stops,
             *self._runs,
             self.index.per_pixel,
-            *self._split,
             self._voids,
         )
 

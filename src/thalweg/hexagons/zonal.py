@@ -11,7 +11,7 @@ import rasterio
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import WrongDtype
 from thalweg.hexagons.boxes import Window, slot_count
-from thalweg.hexagons.index import CellIndex
+from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
 from thalweg.hexagons.tally import Lister, Others, Tally, common_nodata
@@ -83,7 +83,7 @@ class Pass:
             Tally(cell_index(grid, resolution, window, measures.rule), measures)
             for resolution in resolutions
         ]
-        self._slots = np.empty(PART_ROWS * PART_COLS, np.int32)
+        self._scratch = Scratch(PART_ROWS * PART_COLS)
 
     def add(self, rows: range, pixels: Pixels) -> None:
         """Count pixels (bands, rows, columns), which are those of the window's columns."""
@@ -118,10 +118,8 @@ class Pass:
                     tally.add_others(band, one)
 
     def _place(self, part: Window) -> bool:
-        shape = len(part.rows), len(part.cols)
-        slots = self._slots[: shape[0] * shape[1]].reshape(shape)
         for tally in self._tallies:
-            tally.place(part, slots)
+            tally.place(part, self._scratch)
         return True
 
 

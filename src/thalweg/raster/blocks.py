@@ -92,34 +92,45 @@ class BlockReader:
         high, wide = self._blocks.height, self._blocks.width
         bottom, right = first + rows.shape[0], col + rows.shape[1]
         for block_row in range(first // high, -(-bottom // high)):
-            top = max(first, block_row * high)
-            height = min(bottom, (block_row + 1) * high) - top
+            top, end = max(first, block_row * high), min(bottom, (block_row + 1) * high)
             for block_col in range(col // wide, -(-right // wide)):
-                left = max(col, block_col * wide)
-                width = min(right, (block_col + 1) * wide) - left
+                left, stop = max(col, block_col * wide), min(right, (block_col + 1) * wide)
                 self._fill(
                     (band - 1, block_row, block_col),
                     (top - block_row * high, left - block_col * wide),
-                    rows[top - first : top - first + height, left - col : left - col + width],
+                    rows,
+                    (slice(top - first, end - first), slice(left - col, stop - col)),
                 )
 
-    def _fill(self, place: tuple[int, int, int], corner: tuple[int, int], out: Pixels) -> None:
-        """Fill `out` with the pixels of a block from its `corner` (row, column) on."""
+    def _fill(
+        self,
+        place: tuple[int, int, int],
+        corner: tuple[int, int],
+        rows: Pixels,
+        part: tuple[slice, slice],
+    ) -> None:
+        """Fill a part of `rows` with the pixels of a block from its `corner` (row, column) on."""
         data = self._blocks.read(*place)
         if not data:
-            out[:] = self._absent
+            rows[part] = self._absent
             return
         value = self._terse.get(data)
         if value is not None:
-            out[:] = value
+            rows[part] = value
             return
         block = self._decoded(data, place)
-        top, left = corner
-        if self._floating:
-            plain = floatpred_decode(block, axis=-1) if self._predicted else block
-            out[:] = plain[top : top + out.shape[0], left : left + out.shape[1]]
-        else:
-            _place(block.view(self._bits), top, left, out.view(self._bits), self._predicted)
+        if self._floating and self._predicted:
+            block = floatpred_decode(block, axis=-1)
+        summed = self._predicted and not self._floating
+        down, across = part
+        _place(
+            block.view(self._bits),
+            *corner,
+            rows.view(self._bits),
+            (down.start, down.stop, across.start, across.stop),
+            summed,
+        )
+        out = rows[part]
         if len(data) <= _TERSE and out.shape == block.shape:
             bits = out.view(self._bits)
             if (bits == bits[0, 0]).all():
@@ -194,12 +205,17 @@ def _plain(blocks: BlockMap, dtype: str, shape: tuple[int, int]) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
-def _place(block: Any, top: int, left: int, out: Any, predicted: bool) -> None:
-    """Copy a part of a block, of which each row may hold differences from the pixel before."""
-    for row in range(out.shape[0]):
-        line, target = block[top + row], out[row]
+def _place(block: Any, top: int, left: int, rows: Any, part: Any, summed: bool) -> None:
+    """Copy a block from (top, left) on to a part of `rows`: (first, end, first, end).
+
+    Each row of the block may hold differences from the pixel before, to be summed up. The part is
+    no slice of its own, of which numba would not know that its pixels lie side by side.
+    """
+    first, end, start, stop = part
+    for row in range(first, end):
+        line, target = block[top + row - first], rows[row, start:stop]
         here = line[left : left + target.size]
-        if predicted:
+        if summed:
             value = line[0] - line[0]
             for col in range(left):
                 value += line[col]
