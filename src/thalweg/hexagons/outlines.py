@@ -90,7 +90,6 @@ def outlines_file(scale: Scale) -> Path:
     return DATA_FOLDER / f"countries-{scale}.parquet"
 
 
-@lru_cache
 def countries(scale: Scale = "10m") -> Outlines:
     """Natural Earth's countries by ISO 3166-1 alpha-3 code, at 1:10 or 1:50 million.
 
@@ -103,6 +102,12 @@ def countries(scale: Scale = "10m") -> Outlines:
             "of outlines of your own and the column of its codes",
             where=str(path),
         )
+    return _countries(path)
+
+
+@lru_cache
+def _countries(path: Path) -> Outlines:
+    # They were made valid, and cut at the antimeridian, when the file was.
     codes, geometries, _ = _read(path, "iso3")
     return Outlines(tuple(codes), geometries, str(path))
 
