@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 from pyproj import Transformer
-from vector_files import statistics, told, write
 
 from thalweg.hexagons import features
 from thalweg.hexagons.ellipsoid import areas_km2
 from thalweg.hexagons.features import numbers
+from vector_files import statistics, told, write
 
 BOX = shapely.box(30, -2, 30.01, -1.99)
 BOW = shapely.Polygon([(30, -2), (30.1, -1.9), (30.1, -2), (30, -1.9)])

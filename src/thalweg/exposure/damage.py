@@ -57,7 +57,7 @@ class Damage:
 
     def of(self, depth_m: Floats, area_m2: Floats) -> Floats:
         """What buildings lose at their depths; 0 where the area is needed and NaN."""
-        worth = np.full(len(depth_m), self.value)
+        worth = np.full(len(depth_m), self.value, np.float64)
         if self.per == "m2":
             worth *= np.nan_to_num(area_m2)
         return worth * np.where(depth_m > 0, self.curve.at(depth_m), 0.0)

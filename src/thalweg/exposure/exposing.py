@@ -25,7 +25,7 @@ from thalweg.exposure.sampling import (
     Sampler,
     sampler,
 )
-from thalweg.exposure.table import read_groups
+from thalweg.exposure.table import read_groups, tiles
 from thalweg.hexagons.layers import Series, column_name
 
 _KEPT = ("id", "longitude", "latitude", "area_m2", "source", "cell", "country", "tile")
@@ -42,8 +42,12 @@ class Places:
 
 @dataclass(frozen=True)
 class Exposed:
-    """The exposure in the cells of each resolution, and in each kind of areas by name."""
+    """The exposure in the cells of each resolution, and in each kind of areas by name.
 
+    `buildings` is how many there are, wherever they lie.
+    """
+
+    buildings: int
     cells: dict[int, Exposure]
     areas: dict[str, Exposure]
 
@@ -86,6 +90,7 @@ def expose(
     names = [*([COUNTRIES] if places.countries else []), *(one.name for one in places.areas)]
     count = len(places.resolutions)
     return Exposed(
+        sum(tiles(table).values()),
         dict(zip(places.resolutions, every[:count], strict=True)),
         dict(zip(names, every[count:], strict=True)),
     )

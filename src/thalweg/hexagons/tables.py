@@ -142,9 +142,12 @@ def write_table(table: pa.Table, path: Path) -> None:
 def table_facts(table: pa.Table) -> TableFacts:
     """What is told of a table that has a column `cell`, in catalogues."""
     cells = table["cell"].to_numpy()
-    return TableFacts(
-        table.num_rows, tuple(_column(field) for field in table.schema), cell_bounds(cells)
-    )
+    return TableFacts(table.num_rows, table_columns(table.schema), cell_bounds(cells))
+
+
+def table_columns(schema: pa.Schema) -> tuple[Column, ...]:
+    """What the fields of a schema tell of the columns."""
+    return tuple(_column(field) for field in schema)
 
 
 def _column(field: pa.Field) -> Column:
