@@ -275,8 +275,10 @@ def _written(
     else:
         table = areas_exposure(series, exposed.areas[name], question, name)
         told = TableFacts(table.num_rows, table_columns(table.schema))
-    write_table(table, area / "table.parquet")
-    return area / "table.parquet", {**facts, "table": told.to_json()}
+    # A name of its own: what is published may share its bytes with the file that it was.
+    path = area / f"{output['fingerprint']}.parquet"
+    write_table(table, path)
+    return path, {**facts, "table": told.to_json()}
 
 
 def _facts_of_file(path: Path) -> Document:
