@@ -107,6 +107,8 @@ class Exposure:
 def merged(parts: Iterable[Exposure]) -> Exposure:
     """What disjoint sets of buildings come to together."""
     held = list(parts)
+    if len(held) == 1:
+        return held[0]
     keys = np.unique(np.concatenate([part.keys for part in held]))
     places = [np.searchsorted(keys, part.keys) for part in held]
 
@@ -200,7 +202,7 @@ class Aggregation:
             WITHOUT_AREA: _summed(groups.labels, (~known).astype(float), count),
             OUT: bands[0][OUT],
         }
-        stacked = {name: np.stack([band[name] for band in bands], axis=1) for name in bands[0]}
+        stacked = {name: np.stack([band[name] for band in bands]).T for name in bands[0]}
         del stacked[OUT]
         deepest = stacked.pop(DEEPEST)
         return Exposure(groups.keys, fixed, stacked, deepest)
