@@ -303,6 +303,14 @@ class UnknownThreshold(BuildingsError):
     """No confidence is known for that precision and tile."""
 
 
+class InvalidCurve(BuildingsError):
+    """The file is not a curve of damage by depth."""
+
+
+class NoExposure(BuildingsError):
+    """No exposure of that kind or place was measured."""
+
+
 class PublisherUnavailable(BuildingsError):
     """The publisher's catalogue or store did not answer; it may again."""
 

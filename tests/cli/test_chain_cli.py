@@ -247,7 +247,7 @@ def test_pipelines_are_listed_shown_validated_and_described(
     mine.write_text(delivered.type("pipelines", "show", "fathom").out)
     path = "rwa/FLUVIAL_DEFENDED/2020/1in5/s02e029.tif"
     said = delivered.type("pipelines", "validate", mine, "--path", path)
-    assert said.out.splitlines()[0] == f"{mine}: sound, 4 steps"
+    assert said.out.splitlines()[0] == f"{mine}: sound, 6 steps"
     said = delivered.type("pipelines", "validate", mine, "--path", "odd.tif", code=2)
     assert said.err.startswith("UnmatchedName: odd.tif: no pattern matches")
     mine.write_text(mine.read_text().replace("license:", "licence:"))

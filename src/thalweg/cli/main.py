@@ -12,6 +12,7 @@ from thalweg.cli import (
     buildings,
     catalog,
     doctor,
+    exposure,
     hexagons,
     matrix,
     pipelines,
@@ -45,6 +46,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")
 app.add_typer(buildings.app, name="buildings")
+app.add_typer(exposure.app, name="exposure")
 app.add_typer(sources.app, name="sources")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(synth.app, name="synth")

@@ -7,7 +7,8 @@ groups are a tile's: so what lies over one raster tile is read without the rest.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,29 +86,49 @@ def write_buildings(tables: Iterable[pa.Table], path: Path) -> int:
 def read_tile(path: Path, tile: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The buildings of a one-degree tile such as `s02e030`, in their order; none where there are
     none. `columns` are names of `BUILDINGS`."""
-    try:
-        with pq.ParquetFile(path) as file:
-            groups = [index for index, name in enumerate(_group_tiles(file)) if name == tile]
-            return file.read_row_groups(groups, columns=columns and list(columns))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UnreadableBuildings(str(error), where=str(path)) from error
+    with _readable(path), pq.ParquetFile(path) as file:
+        groups = [index for index, name in enumerate(_group_tiles(file, path)) if name == tile]
+        return file.read_row_groups(groups, columns=columns and list(columns))
+
+
+def read_groups(path: Path, wanted: Container[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The buildings of some tiles, row group by row group, in their order. `columns` are names of
+    `BUILDINGS`.
+
+    Raises `UnreadableBuildings`.
+    """
+    with _readable(path), pq.ParquetFile(path) as file:
+        for index, tile in enumerate(_group_tiles(file, path)):
+            if tile in wanted:
+                yield file.read_row_group(index, columns=list(columns))
 
 
 def tiles(path: Path) -> dict[str, int]:
     """The tiles that hold buildings, in the order of the file, with how many each holds."""
+    with _readable(path), pq.ParquetFile(path) as file:
+        counts: dict[str, int] = {}
+        for index, tile in enumerate(_group_tiles(file, path)):
+            rows = file.metadata.row_group(index).num_rows
+            counts[tile] = counts.get(tile, 0) + rows
+        return counts
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path) as file:
-            counts: dict[str, int] = {}
-            for index, tile in enumerate(_group_tiles(file)):
-                rows = file.metadata.row_group(index).num_rows
-                counts[tile] = counts.get(tile, 0) + rows
-            return counts
+        yield
     except (pa.ArrowInvalid, OSError) as error:
         raise UnreadableBuildings(str(error), where=str(path)) from error
 
 
-def _group_tiles(file: pq.ParquetFile) -> list[str]:
+def _group_tiles(file: pq.ParquetFile, path: Path) -> list[str]:
     column = BUILDINGS.get_field_index("tile")
+    if file.schema_arrow.names[column : column + 1] != ["tile"]:
+        raise UnreadableBuildings(
+            "it is no table of buildings",
+            hint="give what a step `buildings` made",
+            where=str(path),
+        )
     groups = (file.metadata.row_group(index) for index in range(file.num_row_groups))
     return [str(group.column(column).statistics.min) for group in groups]
 

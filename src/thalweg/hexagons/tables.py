@@ -60,38 +60,66 @@ def series_table(
     units: Mapping[str, str] | None = None,
     descriptions: Mapping[str, str] | None = None,
     integration: Integration | None = None,
+    expected: Mapping[str, str] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> pa.Table:
     """The rows of one series: `cells` [n], each once, and each of the statistics [n, layers].
 
     `per_cell` are numbers [n] that all layers have in common, such as the pixels of a cell. NaN
-    becomes null. Where the series has return periods, those statistics that are in `EXPECTED` are
-    integrated over annual probability. `units` names each column's unit where it is not that of the
-    pixels, `descriptions` what it is in words. `notes` go into the metadata beside series and
-    integration: the sampling rule, say.
+    becomes null. Where the series has return periods, those statistics that are in `expected`, or
+    else in `EXPECTED`, are integrated over annual probability, to the columns named there.
+    `units` names each column's unit where it is not that of the pixels, `descriptions` what it is
+    in words. `notes` go into the metadata beside series and integration: the sampling rule, say.
     """
     order = np.argsort(cells)
+    return statistics_table(
+        series,
+        _key_columns(series, cells[order], _ordered(countries or [None] * len(cells), order)),
+        {name: values[order] for name, values in statistics.items()},
+        per_row={name: values[order] for name, values in (per_cell or {}).items()},
+        units=units,
+        descriptions=descriptions,
+        integration=integration,
+        expected=expected,
+        notes=notes,
+    )
+
+
+def statistics_table(
+    series: Series,
+    keys: Mapping[pa.Field, Any],
+    statistics: Statistics,
+    *,
+    per_row: Statistics,
+    units: Mapping[str, str] | None = None,
+    descriptions: Mapping[str, str] | None = None,
+    integration: Integration | None = None,
+    expected: Mapping[str, str] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> pa.Table:
+    """As `series_table`, of rows that columns of their own are the `keys` of, in their order."""
     words = descriptions or {}
-    columns = _key_columns(series, cells[order], _ordered(countries or [None] * len(cells), order))
-    for name, values in (per_cell or {}).items():
+    columns = dict(keys)
+    for name, values in per_row.items():
         unit = _unit(series, name, units)
-        columns[_field(name, values.dtype, unit, words.get(name))] = values[order]
+        columns[_field(name, values.dtype, unit, words.get(name))] = values
     chosen = integration or Integration()
-    for statistic, column in _expected(series, statistics).items():
+    for statistic, column in _expected(series, statistics, expected or EXPECTED).items():
         values = expected_annual(statistics[statistic], series.return_periods, chosen)
         unit, told = _unit(series, statistic, units), _expected_words(words.get(statistic))
-        columns[_field(column, np.dtype(np.float64), unit, told)] = values[order]
+        columns[_field(column, np.dtype(np.float64), unit, told)] = values
     for statistic, per_layer in statistics.items():
         unit = _unit(series, statistic, units)
         for layer, label in enumerate(series.labels):
             told = _layer_words(words.get(statistic), label)
             field = _field(column_name(statistic, label), per_layer.dtype, unit, told)
-            columns[field] = per_layer[order, layer]
+            columns[field] = per_layer[:, layer]
     described = {
         "series": series.to_json(),
         "statistics": list(statistics),
-        "per_cell": list(per_cell or {}),
+        "per_cell": list(per_row),
         "integration": chosen.to_json(),
+        **({"expected": dict(expected)} if expected else {}),
         **(notes or {}),
     }
     schema = pa.schema(list(columns), metadata={METADATA_KEY: json.dumps(described).encode()})
@@ -114,9 +142,12 @@ def write_table(table: pa.Table, path: Path) -> None:
 def table_facts(table: pa.Table) -> TableFacts:
     """What is told of a table that has a column `cell`, in catalogues."""
     cells = table["cell"].to_numpy()
-    return TableFacts(
-        table.num_rows, tuple(_column(field) for field in table.schema), cell_bounds(cells)
-    )
+    return TableFacts(table.num_rows, table_columns(table.schema), cell_bounds(cells))
+
+
+def table_columns(schema: pa.Schema) -> tuple[Column, ...]:
+    """What the fields of a schema tell of the columns."""
+    return tuple(_column(field) for field in schema)
 
 
 def _column(field: pa.Field) -> Column:
@@ -126,12 +157,17 @@ def _column(field: pa.Field) -> Column:
 
 @dataclass(frozen=True)
 class Described:
-    """What a table's file says of itself: its series, and what it tells of cells and layers."""
+    """What a table's file says of itself: its series, and what it tells of cells and layers.
+
+    `notes` is all that it says, as JSON.
+    """
 
     path: Path
     series: Series
     per_cell: tuple[str, ...]
     statistics: tuple[str, ...]
+    expected_columns: Mapping[str, str]
+    notes: Mapping[str, Any]
 
     @property
     def resolution(self) -> int:
@@ -140,7 +176,7 @@ class Described:
     @property
     def expected(self) -> list[str]:
         """The columns of expected annual values."""
-        return list(_expected(self.series, self.statistics).values())
+        return list(_expected(self.series, self.statistics, self.expected_columns).values())
 
 
 def describe(path: Path) -> Described:
@@ -152,6 +188,8 @@ def describe(path: Path) -> Described:
             Series.from_json(document["series"]),
             tuple(document["per_cell"]),
             tuple(document["statistics"]),
+            document.get("expected", EXPECTED),
+            document,
         )
     except (pa.ArrowInvalid, KeyError) as error:
         raise UnreadableTable(hint="remove it, or make it anew", where=str(path)) from error
@@ -182,8 +220,10 @@ def connect(tables: Sequence[Path]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _expected(series: Series, statistics: Iterable[str]) -> dict[str, str]:
-    return {one: EXPECTED[one] for one in statistics if one in EXPECTED and series.return_periods}
+def _expected(
+    series: Series, statistics: Iterable[str], columns: Mapping[str, str]
+) -> dict[str, str]:
+    return {one: columns[one] for one in statistics if one in columns and series.return_periods}
 
 
 def _quoted(text: str) -> str:
@@ -198,26 +238,35 @@ def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> st
     return (units or {}).get(statistic, series.unit)
 
 
+def scenario_columns(series: Series, rows: int) -> dict[pa.Field, Any]:
+    """The key columns that tell the scenario."""
+    return {
+        _key("series", pa.string(), "Scenario, by its id"): [series.id] * rows,
+        **{
+            _key(
+                dimension_column(name), pa.string(), "Coordinate of the scenario", nullable=True
+            ): [value] * rows
+            for name, value in series.coordinates.items()
+        },
+    }
+
+
 def _key_columns(
     series: Series, cells: Cells, countries: Sequence[str | None]
 ) -> dict[pa.Field, Any]:
     """What rows are found by: the cell, its country, and the scenario with its coordinates."""
 
-    def key(name: str, kind: pa.DataType, words: str, *, nullable: bool = False) -> pa.Field:
-        return pa.field(name, kind, nullable=nullable, metadata={"description": words})
-
     text, country = pa.string(), "Country of the cell's centre, by ISO 3166-1 alpha-3 code"
     return {
-        key("cell", pa.uint64(), "H3 cell as a number"): cells,
-        key("h3", text, "H3 cell as hexadecimal text"): cell_strings(cells),
-        key("country", text, country, nullable=True): countries,
-        key("series", text, "Scenario, by its id"): [series.id] * len(cells),
-        **{
-            key(dimension_column(name), text, "Coordinate of the scenario", nullable=True): [value]
-            * len(cells)
-            for name, value in series.coordinates.items()
-        },
+        _key("cell", pa.uint64(), "H3 cell as a number"): cells,
+        _key("h3", text, "H3 cell as hexadecimal text"): cell_strings(cells),
+        _key("country", text, country, nullable=True): countries,
+        **scenario_columns(series, len(cells)),
     }
+
+
+def _key(name: str, kind: pa.DataType, words: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"description": words})
 
 
 def _expected_words(words: str | None) -> str | None:

@@ -9,13 +9,16 @@ from string import Formatter
 
 from thalweg.domain.grammar import Pattern
 from thalweg.domain.tiles import BoundingBox
+from thalweg.domain.units import convert
 from thalweg.errors import PipelineError, UsageError
 from thalweg.pipelines.schema import (
     CELL,
     DATASET,
     H3_RESOLUTION,
+    TABLE,
     BuildingsStep,
     CatalogStep,
+    ExposureStep,
     FilesStep,
     HexagonsStep,
     HexagonsVectorStep,
@@ -98,7 +101,7 @@ def _check_values(pipeline: Pipeline, name: str, values: Sequence[str]) -> None:
 
 
 def _check_free(name: str) -> None:
-    if name in (CELL, DATASET, H3_RESOLUTION):
+    if name in (CELL, DATASET, H3_RESOLUTION, TABLE):
         raise PipelineError(
             f"{name!r} means something else in what is made", hint="give the dimension another name"
         )
@@ -162,20 +165,43 @@ def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
     elif isinstance(step, CatalogStep):
         yield (*at, "title"), partial(_check_title, pipeline, step)
         yield (*at, "collection"), partial(_check_collection, pipeline, step, index)
+    elif isinstance(step, ExposureStep):
+        yield (*at, "buildings"), partial(_check_buildings, pipeline, step, index)
+        yield (*at, "thresholds"), partial(convert, 1, "m", pipeline.raster_pixels.unit)
+        yield (*at, "dataset"), partial(_check_dataset_of_exposure, pipeline, step)
 
 
 def _check_maker(
-    pipeline: Pipeline, step: MosaicStep | HexagonsStep | CatalogStep, index: int
+    pipeline: Pipeline,
+    step: MosaicStep | HexagonsStep | ExposureStep | CatalogStep,
+    index: int,
 ) -> None:
     takes: dict[type[Step], tuple[type[Step], ...]] = {
         MosaicStep: (StackStep,),
         HexagonsStep: (StackStep, MosaicStep),
+        ExposureStep: (StackStep, MosaicStep),
         CatalogStep: (StackStep, MosaicStep, HexagonsStep, HexagonsVectorStep),
     }
     before = {one.name: one for one in pipeline.steps[:index]}
     if not isinstance(before.get(step.of), takes[type(step)]):
         raise PipelineError(
             f"step {step.name!r} is of {step.of!r}, which is no earlier step that it can take"
+        )
+
+
+def _check_buildings(pipeline: Pipeline, step: ExposureStep, index: int) -> None:
+    before = [one.name for one in pipeline.steps[:index] if isinstance(one, BuildingsStep)]
+    if not step.buildings_is_file and step.buildings not in before:
+        raise PipelineError(
+            f"step {step.name!r} is of buildings {step.buildings!r}, which no earlier step makes",
+            hint=f"there are {', '.join(before)}" if before else "name a .parquet, or add the step",
+        )
+
+
+def _check_dataset_of_exposure(pipeline: Pipeline, step: ExposureStep) -> None:
+    if step.dataset == pipeline.name:
+        raise PipelineError(
+            f"the dataset {step.dataset!r} is that of the rasters", hint="give it another name"
         )
 
 

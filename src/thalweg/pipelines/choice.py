@@ -104,7 +104,7 @@ def _enabled(pipeline: Pipeline) -> Pipeline:
     steps: list[Step] = []
     left_out: set[str] = set()
     for step in pipeline.steps:
-        if step.enabled and getattr(step, "of", None) not in left_out:
+        if step.enabled and left_out.isdisjoint(step.needs):
             steps.append(step)
         else:
             left_out.add(step.name)

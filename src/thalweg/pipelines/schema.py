@@ -37,6 +37,8 @@ type Dtype = Literal["uint8", "int8", "uint16", "int16", "int32", "float32", "fl
 CELL = "cell"
 DATASET = "dataset"
 H3_RESOLUTION = "h3_resolution"
+TABLE = "table"
+COUNTRIES, BUILDINGS = "countries", "buildings"
 
 
 class Model(BaseModel):
@@ -218,6 +220,12 @@ class StepModel(Model):
         description="A step that is not enabled is left out, with those that need it, "
         "unless a run asks for it by `--with`.",
     )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The earlier steps that this one works with."""
+        of: str | None = getattr(self, "of", None)
+        return () if of is None else (of,)
 
     @model_validator(mode="before")
     @classmethod
@@ -428,6 +436,109 @@ class BuildingsStep(FilesStep):
         return tuple(dict.fromkeys([*(one.files for one in self.sources), *thresholds]))
 
 
+class AreasModel(Model):
+    """Areas that buildings are added up in."""
+
+    name: Slug = Field(description="What the areas are called, such as districts.")
+    outlines: str = Field(
+        min_length=1, description="The vector file of outlines, below the pipeline's source."
+    )
+    column: str = Field(min_length=1, description="The column of the areas' codes or names.")
+
+
+class DamageModel(Model):
+    """What buildings lose at a depth."""
+
+    name: Id = Field(description="The name, which the columns bear: damage_NAME.")
+    curve: str = Field(
+        min_length=1,
+        description="A CSV below the pipeline's source: the depth in metres in the first column.",
+    )
+    column: str = Field("damage_fraction", description="Its column of shares lost, 0 to 1.")
+    value: float = Field(gt=0, description="What a building, or a m2 of it, is worth.")
+    per: Literal["building", "m2"] = Field("m2", description="What the value is of.")
+    currency: str = Field(min_length=1, description="The currency of the value, such as USD.")
+
+
+class ExposureStep(FilesStep):
+    """Makes tables of how many buildings stand in the water, by H3 cell and by area."""
+
+    operator: Literal["exposure"]
+    of: Slug = Field("mosaic", description="The step whose files say how deep the water is.")
+    buildings: str = Field(
+        "buildings",
+        min_length=1,
+        description="The step `buildings`, or the path of a .parquet that such a step made, below "
+        "the pipeline's source.",
+    )
+    rule: Literal["centroid", "max", "mean", "any"] = Field(
+        "max",
+        description="Which pixels tell a building's depth. `centroid`: that of its centroid; "
+        "`max`: the deepest of those with their centre in the footprint, `mean`: their mean; "
+        "`any`: the deepest that the footprint shares anything with.",
+    )
+    buffer_m: float = Field(
+        0.0, ge=0, le=1000, description="A margin in metres that is added to the footprint."
+    )
+    thresholds: tuple[Annotated[float, Field(ge=0)], ...] = Field(
+        (0.15, 0.5, 1.0, 1.5, 2.0),
+        min_length=1,
+        description="Depths in metres, rising: a building is exposed where it stands deeper.",
+    )
+    nodata: Literal["unknown", "dry"] = Field(
+        "unknown", description="What a pixel without data means."
+    )
+    water: Literal["apart", "unknown", "exposed"] = Field(
+        "apart",
+        description="What buildings are that stand in special values such as permanent water "
+        "alone: counted `apart`, `unknown`, or `exposed` at every threshold.",
+    )
+    resolutions: tuple[Annotated[int, Field(ge=0, le=12)], ...] = Field(
+        (5, 6, 7, 8), min_length=1, description="The H3 resolutions."
+    )
+    countries: bool = Field(
+        True, description="Whether buildings are added up by country, and cells told theirs."
+    )
+    areas: tuple[AreasModel, ...] = Field(
+        (), description="Other areas that buildings are added up in."
+    )
+    damage: tuple[DamageModel, ...] = Field((), description="What buildings lose at a depth.")
+    keep_buildings: bool = Field(
+        False, description="Whether a table of each building's depths is kept."
+    )
+    theme: Id = Field("exposure", description="The theme that the tables are filed under.")
+    dataset: Slug | None = Field(
+        None,
+        description="The dataset that they are filed under; the pipeline's name-exposure if not.",
+    )
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        table = [self.buildings] if self.buildings_is_file else []
+        files = [*(one.outlines for one in self.areas), *(one.curve for one in self.damage)]
+        return tuple(dict.fromkeys([*table, *files]))
+
+    @property
+    def buildings_is_file(self) -> bool:
+        return self.buildings.endswith(".parquet")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (self.of,) if self.buildings_is_file else (self.of, self.buildings)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if list(self.thresholds) != sorted(set(self.thresholds)):
+            raise ValueError("thresholds must rise")
+        for kind, names in (
+            ("areas", [COUNTRIES, BUILDINGS, *(one.name for one in self.areas)]),
+            ("damages", [one.name for one in self.damage]),
+        ):
+            if len(names) != len(set(names)):
+                raise ValueError(f"{kind} must have names of their own")
+        return self
+
+
 class CatalogStep(StepModel):
     """Catalogues what another step made: one STAC item each, in one collection."""
 
@@ -447,6 +558,7 @@ Step = Annotated[
     | HexagonsStep
     | HexagonsVectorStep
     | BuildingsStep
+    | ExposureStep
     | CatalogStep,
     Field(discriminator="operator"),
 ]

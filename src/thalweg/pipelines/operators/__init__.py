@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from thalweg.pipelines.operators.buildings import Buildings
 from thalweg.pipelines.operators.catalog import CatalogOperator
+from thalweg.pipelines.operators.exposure import Exposure
 from thalweg.pipelines.operators.hexagons import Hexagons
 from thalweg.pipelines.operators.hexagons_vector import HexagonsVector
 from thalweg.pipelines.operators.inventory import Inventory
@@ -20,5 +21,6 @@ OPERATORS: Mapping[str, Operator] = {
     "hexagons": Hexagons(),
     "hexagons_vector": HexagonsVector(),
     "buildings": Buildings(),
+    "exposure": Exposure(),
     "catalog": CatalogOperator(),
 }

@@ -11,9 +11,10 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.domain.tiles import BoundingBox
-from thalweg.jobs.tasks import Document, Missing
+from thalweg.jobs.tasks import Document
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import BuildingSource, BuildingsStep
+from thalweg.pipelines.scenarios import missing_files
+from thalweg.pipelines.schema import BUILDINGS, TABLE, BuildingSource, BuildingsStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import main_files, matching
 from thalweg.pipelines.workspace import Workspace
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from thalweg.exposure.readers.reading import SourceFile
 
 MEMORY = 1000 << 20
-PART = "table"
-BUILDINGS, REPORT = "buildings", "report"
+REPORT = "report"
 
 
 class Buildings:
@@ -39,7 +39,7 @@ class Buildings:
         situation: Situation,
         before: Mapping[str, StepPlan],  # noqa: ARG002
     ) -> StepPlan:
-        obstacles = tuple(_obstacles(step, situation))
+        obstacles = tuple(missing_files(step, situation, _coordinates(step, situation).id))
         if obstacles:
             return StepPlan(step, (Planned(_coordinates(step, situation), obstacles=obstacles),))
         return StepPlan(
@@ -56,12 +56,12 @@ class Buildings:
         digest = fingerprint(
             "buildings",
             self.version,
-            {**parameters, PART: part},
+            {**parameters, TABLE: part},
             [(one.key, one.identity) for one in inputs],
         )
         stem = f"{pipeline.name}/{step.name}/{coordinates.id}-{part}"
         return Planned(
-            Coordinates((*coordinates.items(), (PART, part))),
+            Coordinates((*coordinates.items(), (TABLE, part))),
             inputs,
             digest,
             immutable_key(stem, digest, "parquet"),
@@ -97,7 +97,7 @@ class Buildings:
             _copy_to_database(payload, workspace, written[BUILDINGS])
             facts = summary.to_json()
             for output in payload["outputs"]:
-                path = written[output["coordinates"][PART]]
+                path = written[output["coordinates"][TABLE]]
                 published = publish_once(zone, path, output["key"])
                 artifact = artifact_of(
                     payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
@@ -116,27 +116,12 @@ def _copy_to_database(payload: Document, workspace: Workspace, table: Path) -> N
     url = load_settings(workspace.folder).database_url
     for output in payload["outputs"]:
         coordinates = output["coordinates"]
-        if url and coordinates[PART] == BUILDINGS:
+        if url and coordinates[TABLE] == BUILDINGS:
             copy_buildings(table, url, coordinates["dataset"], output["fingerprint"])
 
 
 def _coordinates(step: BuildingsStep, situation: Situation) -> Coordinates:
     return Coordinates((("dataset", step.dataset or situation.pipeline.name),))
-
-
-def _obstacles(step: BuildingsStep, situation: Situation) -> Iterator[Missing]:
-    """The patterns that no file matches."""
-    pipeline = situation.pipeline
-    prefix = source_prefix(pipeline, situation.choice)
-    root = situation.zones[pipeline.source.zone].url.rstrip("/")
-    for pattern in step.patterns:
-        if not matching(situation.vectors.get(step.name, ()), pattern, prefix):
-            place = "/".join(part for part in (root, prefix, pattern) if part)
-            yield Missing(
-                _coordinates(step, situation).id,
-                f"there is no file {place}",
-                "point --source at the delivery, and check the step's sources and base_prefix",
-            )
 
 
 def _files_of_sources(step: BuildingsStep, situation: Situation) -> list[Document]:

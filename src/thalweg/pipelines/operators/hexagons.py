@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
-from thalweg.jobs.tasks import Document, Missing
+from thalweg.jobs.tasks import Document
 from thalweg.pipelines.item_plans import at_resolution, table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import (
-    CELL,
-    H3_RESOLUTION,
-    HexagonsStep,
-    Pipeline,
-    PixelsModel,
-    StackStep,
+from thalweg.pipelines.scenarios import (
+    is_deferred,
+    lacking,
+    rasters_by_scenario,
+    series_of,
 )
+from thalweg.pipelines.schema import H3_RESOLUTION, HexagonsStep, PixelsModel
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -40,18 +38,14 @@ class Hexagons:
     def plan(
         self, step: HexagonsStep, situation: Situation, before: Mapping[str, StepPlan]
     ) -> StepPlan:
-        pipeline = situation.pipeline
-        places = (CELL, pipeline.tile_dimension or "")
-        scenarios: dict[Coordinates, list[Planned]] = defaultdict(list)
-        for raster in before[step.of].planned:
-            scenarios[raster.coordinates.without(*places)].append(raster)
+        scenarios = rasters_by_scenario(before[step.of], situation.pipeline)
         zone = getattr(before[step.of].step, "zone", "")
         return StepPlan(
             step,
             tuple(
                 planned
-                for scenario in sorted(scenarios, key=pipeline.domain_dimensions.sort_key)
-                for planned in self._planned(step, scenario, scenarios[scenario], zone, situation)
+                for scenario, rasters in scenarios.items()
+                for planned in self._planned(step, scenario, rasters, zone, situation)
             ),
         )
 
@@ -63,11 +57,7 @@ class Hexagons:
         zone: str,
         situation: Situation,
     ) -> list[Planned]:
-        obstacles = tuple(
-            Missing(raster.id, f"its {step.of} {raster.id} is not made", "see what that one lacks")
-            for raster in rasters
-            if not raster.done and not (situation.rehearsal and raster.to_make)
-        )
+        obstacles = lacking(step, rasters, situation)
         if obstacles:
             deferred = all(raster.deferred for raster in rasters if not raster.done)
             return [Planned(scenario, obstacles=obstacles, deferred=deferred)]
@@ -94,7 +84,9 @@ class Hexagons:
             "percentiles": step.percentiles,
             "countries": step.countries,
             "pixels": pipeline.raster_pixels.model_dump(mode="json"),
-            "series": _series(step, pipeline, scenario, situation),
+            "series": series_of(
+                step.theme or pipeline.theme.id, pipeline.name, scenario, situation
+            ),
         }
         digest = fingerprint(
             "hexagons",
@@ -111,9 +103,7 @@ class Hexagons:
             immutable_key(stem, digest, "parquet"),
             done=digest in situation.artifacts,
             again=situation.choice.force,
-            deferred=not any(
-                situation.choice.reaches(pipeline, raster.coordinates) for raster in rasters
-            ),
+            deferred=is_deferred(step, scenario, rasters, situation),
             payload={
                 **parameters,
                 "pipeline": pipeline.name,
@@ -153,26 +143,6 @@ class Hexagons:
                 catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
             cells += table.num_rows
         return {"tables": len(payload["outputs"]), "cells": cells}
-
-
-def _series(
-    step: HexagonsStep, pipeline: Pipeline, scenario: Coordinates, situation: Situation
-) -> Document:
-    """The layers of a scenario, in the order of the bands, as `Series.from_json` takes them."""
-    over = next(one.over for one in pipeline.steps if isinstance(one, StackStep))
-    dimension = pipeline.domain_dimensions[over]
-    expected = {one[over] for one in situation.survey.expected}
-    layers = [dimension.value(value) for value in sorted(expected, key=dimension.rank)]
-    numbers = [layer.number for layer in layers if layer.number is not None]
-    is_return_period = dimension.unit == "year" and len(numbers) == len(layers)
-    return {
-        "theme": step.theme or pipeline.theme.id,
-        "dataset": pipeline.name,
-        "unit": pipeline.raster_pixels.unit,
-        "coordinates": scenario.to_json(),
-        "labels": [layer.id for layer in layers],
-        "return_periods": numbers if is_return_period else [],
-    }
 
 
 def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStatistics]:

@@ -1,0 +1,291 @@
+"""The operator `exposure`: how many buildings stand in the water of a scenario, and how deep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.domain.coordinates import Coordinates
+from thalweg.domain.fingerprints import fingerprint, immutable_key
+from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.scenarios import (
+    is_deferred,
+    lacking,
+    missing_files,
+    rasters_by_scenario,
+    series_of,
+)
+from thalweg.pipelines.schema import (
+    BUILDINGS,
+    COUNTRIES,
+    H3_RESOLUTION,
+    TABLE,
+    ExposureStep,
+    PixelsModel,
+)
+from thalweg.pipelines.survey import source_prefix
+from thalweg.pipelines.vectors import main_files, matching
+from thalweg.pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from thalweg.exposure.aggregate import Question
+    from thalweg.exposure.exposing import Exposed, Places
+    from thalweg.hexagons.layers import Series
+
+MEMORY = 1300 << 20
+_PARAMETERS = {"rule", "buffer_m", "thresholds", "nodata", "water", "countries", "areas", "damage"}
+
+
+class Exposure:
+    """Samples the rasters of a scenario at every building of a table, all at once.
+
+    A table for each H3 resolution, one for each kind of areas, and one of all buildings where it is
+    wished. A scenario of which a raster, the buildings or a file is missing is named and left.
+    """
+
+    version = 1
+
+    def plan(
+        self, step: ExposureStep, situation: Situation, before: Mapping[str, StepPlan]
+    ) -> StepPlan:
+        scenarios = rasters_by_scenario(before[step.of], situation.pipeline)
+        zone = getattr(before[step.of].step, "zone", "")
+        table = None if step.buildings_is_file else _made_buildings(before[step.buildings])
+        table_zone = "" if table is None else getattr(before[step.buildings].step, "zone", "")
+        found: list[Planned] = []
+        for scenario, rasters in scenarios.items():
+            lost = (
+                *lacking(step, rasters, situation),
+                *_lacking_buildings(table, situation),
+                *missing_files(step, situation, scenario.id),
+            )
+            if lost:
+                deferred = is_deferred(step, scenario, rasters, situation)
+                found.append(Planned(scenario, obstacles=lost, deferred=deferred))
+                continue
+            inputs = [Input(zone, raster.key, raster.fingerprint) for raster in rasters]
+            if table is not None:
+                inputs.append(Input(table_zone, table.key, table.fingerprint))
+            found += self._planned(step, scenario, rasters, inputs, situation)
+        return StepPlan(step, tuple(found))
+
+    def _planned(
+        self,
+        step: ExposureStep,
+        scenario: Coordinates,
+        rasters: Sequence[Planned],
+        inputs: Sequence[Input],
+        situation: Situation,
+    ) -> Iterator[Planned]:
+        pipeline = situation.pipeline
+        dataset = step.dataset or f"{pipeline.name}-exposure"
+        files = situation.vectors.get(step.name, ())
+        every = (*inputs, *(Input(pipeline.source.zone, one.key, one.etag) for one in files))
+        parameters = {
+            **step.model_dump(mode="json", include=_PARAMETERS),
+            "pixels": pipeline.raster_pixels.model_dump(mode="json"),
+            "series": series_of(step.theme, dataset, scenario, situation),
+        }
+        payload = {
+            **parameters,
+            "pipeline": pipeline.name,
+            "rasters": [[one.zone, one.key] for one in inputs[: len(rasters)]],
+            "buildings": _table_of(step, inputs[len(rasters) :], situation),
+            "files": _files(step, situation),
+        }
+        for (name, value), folder in _outputs(step, dataset):
+            digest = fingerprint(
+                "exposure",
+                self.version,
+                {**parameters, name: value},
+                [(one.key, one.identity) for one in every],
+            )
+            stem = f"{pipeline.name}/{step.name}/{folder}/{scenario.id}"
+            yield Planned(
+                Coordinates((*scenario.items(), (name, value))),
+                every,
+                digest,
+                immutable_key(stem, digest, "parquet"),
+                done=digest in situation.artifacts,
+                again=situation.choice.force,
+                deferred=is_deferred(step, scenario, rasters, situation),
+                payload=payload,
+                memory=MEMORY,
+                size=sum(raster.size for raster in rasters),
+                group=scenario.id,
+            )
+
+    def run(self, payload: Document, workspace: Workspace) -> Document:
+        from thalweg.exposure.exposing import expose
+        from thalweg.exposure.sampling import Raster
+        from thalweg.hexagons.layers import Series
+        from thalweg.pipelines.making import artifact_of, publish_once
+
+        zone = workspace.zone(payload["zone"])
+        series = Series.from_json(payload["series"])
+        rasters = [
+            Raster(workspace.zone(name).gdal_path(key), key) for name, key in payload["rasters"]
+        ]
+        kept = any(one["coordinates"].get(TABLE) == BUILDINGS for one in payload["outputs"])
+        with zone.staging() as area, _local(payload, workspace) as paths:
+            table = paths[payload["buildings"][1]]
+            question = _question(payload, paths)
+            places = _places(payload, paths)
+            per_building = area / "buildings.parquet"
+            exposed = expose(
+                table, rasters, question, places, series, per_building if kept else None
+            )
+            for output in payload["outputs"]:
+                written, facts = _written(output, exposed, series, question, payload, area)
+                published = publish_once(zone, written, output["key"])
+                artifact = artifact_of(
+                    payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
+                )
+                with workspace.catalog() as catalog:
+                    catalog.record(artifact)
+        return {"tables": len(payload["outputs"]), "buildings": exposed.buildings}
+
+
+def _made_buildings(plan: StepPlan) -> Planned:
+    """The table among what a step `buildings` makes, or what stands in its way."""
+    return next(one for one in plan.planned if one.coordinates.get(TABLE) in (None, BUILDINGS))
+
+
+def _lacking_buildings(table: Planned | None, situation: Situation) -> Iterator[Missing]:
+    if table is not None and not table.done and not (situation.rehearsal and table.to_make):
+        reason = f"its table of buildings {table.id} is not made"
+        yield Missing(table.id, reason, "see what that one lacks")
+
+
+def _table_of(step: ExposureStep, inputs: Sequence[Input], situation: Situation) -> list[str]:
+    """Zone and key of the table of buildings."""
+    for made in inputs:
+        return [made.zone, made.key]
+    return [situation.pipeline.source.zone, _key(step, step.buildings, situation)]
+
+
+def _key(step: ExposureStep, pattern: str, situation: Situation) -> str:
+    prefix = source_prefix(situation.pipeline, situation.choice)
+    found = matching(situation.vectors[step.name], pattern, prefix)
+    return main_files([one.key for one in found])[0]
+
+
+def _files(step: ExposureStep, situation: Situation) -> dict[str, str]:
+    """The keys of the step's files, by how the step names them."""
+    return {pattern: _key(step, pattern, situation) for pattern in step.patterns}
+
+
+def _outputs(step: ExposureStep, dataset: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """The coordinate that tells each table from the others of a scenario, and its folder."""
+    for resolution in step.resolutions:
+        folder = f"theme={step.theme}/dataset={dataset}/resolution={resolution}"
+        yield (H3_RESOLUTION, str(resolution)), folder
+    names = [*([COUNTRIES] if step.countries else []), *(one.name for one in step.areas)]
+    for name in names:
+        yield (TABLE, name), f"areas={name}"
+    if step.keep_buildings:
+        yield (TABLE, BUILDINGS), BUILDINGS
+
+
+@contextmanager
+def _local(payload: Document, workspace: Workspace) -> Iterator[dict[str, Path]]:
+    """The table of buildings and the step's files on this machine, by key, as they were planned."""
+    from thalweg.pipelines.making import check_unchanged
+
+    files = set(payload["files"].values())
+    with ExitStack() as stack:
+        paths: dict[str, Path] = {}
+        for name, key, identity in payload["inputs"]:
+            zone = workspace.zone(name)
+            if key in files:
+                check_unchanged(zone, key, identity)
+            if key in files or [name, key] == payload["buildings"]:
+                paths[key] = stack.enter_context(zone.local_copy(key))
+        yield paths
+
+
+def _question(payload: Document, paths: Mapping[str, Path]) -> Question:
+    from thalweg.exposure.aggregate import Question
+    from thalweg.exposure.damage import Damage, read_curve
+    from thalweg.exposure.pixel_lists import Rule
+
+    damages = []
+    for one in payload["damage"]:
+        key = payload["files"][one["curve"]]
+        curve = read_curve(paths[key], one["column"], key)
+        damages.append(Damage(one["name"], curve, one["value"], one["per"], one["currency"]))
+    return Question(
+        PixelsModel(**payload["pixels"]).domain().made(),
+        Rule(payload["rule"]),
+        payload["buffer_m"],
+        tuple(payload["thresholds"]),
+        payload["nodata"],
+        payload["water"],
+        tuple(damages),
+    )
+
+
+def _places(payload: Document, paths: Mapping[str, Path]) -> Places:
+    from thalweg.exposure.exposing import Places
+    from thalweg.exposure.prepared import AreasFile
+
+    identities = {key: identity for _, key, identity in payload["inputs"]}
+    areas = []
+    for one in payload["areas"]:
+        key = payload["files"][one["outlines"]]
+        areas.append(AreasFile(one["name"], paths[key], one["column"], identities[key]))
+    resolutions = [
+        int(output["coordinates"][H3_RESOLUTION])
+        for output in payload["outputs"]
+        if H3_RESOLUTION in output["coordinates"]
+    ]
+    return Places(tuple(resolutions), payload["countries"], tuple(areas))
+
+
+def _written(
+    output: Document,
+    exposed: Exposed,
+    series: Series,
+    question: Question,
+    payload: Document,
+    area: Path,
+) -> tuple[Path, Document]:
+    """A table's file and its facts."""
+    from thalweg.domain.tables import TableFacts
+    from thalweg.exposure.exposed import areas_exposure, cells_exposure
+    from thalweg.hexagons.outlines import country_codes
+    from thalweg.hexagons.tables import table_columns, table_facts, write_table
+
+    name = output["coordinates"].get(TABLE)
+    facts: dict[str, Any] = {"series": series.id}
+    if name == BUILDINGS:
+        path = area / "buildings.parquet"
+        return path, {**facts, "table": _facts_of_file(path)}
+    if name is None:
+        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
+        codes = country_codes(sums.keys) if payload["countries"] else None
+        table: pa.Table = cells_exposure(series, sums, question, codes)
+        told = table_facts(table)
+    else:
+        table = areas_exposure(series, exposed.areas[name], question, name)
+        told = TableFacts(table.num_rows, table_columns(table.schema))
+    # A name of its own: what is published may share its bytes with the file that it was.
+    path = area / f"{output['fingerprint']}.parquet"
+    write_table(table, path)
+    return path, {**facts, "table": told.to_json()}
+
+
+def _facts_of_file(path: Path) -> Document:
+    import pyarrow.parquet as pq
+
+    from thalweg.domain.tables import TableFacts
+    from thalweg.hexagons.tables import table_columns
+
+    with pq.ParquetFile(path) as file:
+        return TableFacts(file.metadata.num_rows, table_columns(file.schema_arrow)).to_json()

@@ -1,0 +1,162 @@
+"""The page about a country, from tables of numbers that are known."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import h3.api.numpy_int as h3
+import numpy as np
+import pytest
+
+from thalweg.domain.coordinates import Coordinates
+from thalweg.domain.pixels import PixelRules, SpecialValue
+from thalweg.errors import NoExposure
+from thalweg.exposure.aggregate import Exposure, Question, above
+from thalweg.exposure.chart import chart_svg, scenario_words
+from thalweg.exposure.damage import Curve, Damage
+from thalweg.exposure.exposed import areas_exposure, cells_exposure
+from thalweg.exposure.report import Choices, write_report
+from thalweg.hexagons.layers import Series
+from thalweg.hexagons.tables import partition, write_table
+
+RULES = PixelRules("int16", "cm", -2, 0, 3000, (SpecialValue(-1, "permanent_water"),))
+QUESTION = Question(RULES, damages=(Damage("homes", Curve((0, 1), (0, 1)), 1500.0, "m2", "USD"),))
+PERIODS = (10.0, 100.0)
+CELLS = np.sort(h3.grid_disk(h3.latlng_to_cell(-2, 30, 6), 3))
+
+
+def exposure(keys: np.ndarray, factor: float = 1) -> Exposure:
+    count = len(keys)
+    number = factor * np.outer(np.arange(count), [1.0, 2.0])
+    layers = {"unknown": number * 0 + 3, "permanent_water": number * 0 + 1}
+    for threshold in QUESTION.thresholds_m:
+        layers[f"exposed_{above(threshold)}"] = number
+        layers[f"exposed_area_{above(threshold)}_m2"] = number * 50
+    layers |= {"known_exposed": number, "depth_sum": number * 1.5, "damage_homes": number * 1e6}
+    fixed = {
+        "buildings": np.full(count, 1000.0),
+        "area_m2": np.full(count, 5e4),
+        "without_area": np.full(count, 2.0),
+        "outside": np.full(count, 4.0),
+    }
+    return Exposure(keys, fixed, layers, np.where(number > 0, 2.5, 0))
+
+
+def series(year: str) -> Series:
+    pairs = (("region", "rwa"), ("peril", "fluvial"), ("year", year))
+    return Series("exposure", "homes", "cm", Coordinates(pairs), ("1in10", "1in100"), PERIODS)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> tuple[list[Path], list[Path]]:
+    folder = tmp_path_factory.mktemp("report")
+    cells, areas = [], []
+    for number, year in enumerate(("2020", "2050"), start=1):
+        one = series(year)
+        path = folder / partition(one, 6) / f"{one.id}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        codes = ["RWA"] * (len(CELLS) - 1) + ["COD"]
+        write_table(cells_exposure(one, exposure(CELLS, number), QUESTION, codes), path)
+        cells.append(path)
+        for name, keys in (("countries", ["COD", "RWA"]), ("districts", ["<b>", "Gasabo", "Z"])):
+            path = folder / f"{name}-{year}.parquet"
+            made = exposure(np.array(keys, object), 100 * number)
+            write_table(areas_exposure(one, made, QUESTION, name), path)
+            areas.append(path)
+    return cells, areas
+
+
+class Page(HTMLParser):
+    """The cells of all tables row by row, and whatever is fetched from elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.fetched: list[str] = []
+        self.feed(text)
+        self.text = re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>|<[^>]+>", " ", text, flags=re.S))
+
+    def handle_starttag(self, tag, attributes) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        self.in_cell = tag in ("td", "th", "small", "code")
+        for name, value in attributes:
+            if name in ("src", "href") and not value.startswith(("data:", "#")):
+                self.fetched.append(value)
+
+    def handle_data(self, data: str) -> None:
+        if getattr(self, "in_cell", False) and self.rows and self.rows[-1] and data.strip():
+            self.rows[-1][-1] += f" {data}" if self.rows[-1][-1] else data
+
+
+def page(tables, folder: Path, **choices) -> Page:
+    out = folder / "report.html"
+    write_report(*tables, out, Choices(**{"country": "rwa", **choices}), name="Rwanda")
+    return Page(out.read_text())
+
+
+def test_the_page_tells_the_numbers_of_the_tables(tables, tmp_path: Path) -> None:
+    found = page(tables, tmp_path)
+    assert ["2020", "100 10.0 %", "200 20.0 %"] in [row[:3] for row in found.rows]
+    assert ["2050", "200 20.0 %", "400 40.0 %"] in [row[:3] for row in found.rows]
+    assert ["2020", "100.0", "200.0"] in [row[:3] for row in found.rows]
+    assert "Damage in million USD by the curve homes, at 1,500 USD a m2." in found.text
+    assert ["Z", "400", "40.0 %", "1,000", "2.5 m"] in found.rows
+    hexagon = found.rows[[row[0] for row in found.rows].index("hexagon") + 1]
+    assert hexagon[1:] == [str(2 * (len(CELLS) - 2)), "7.0 %", "1,000", "2.5 m"]
+    assert h3.int_to_str(int(CELLS[-2])) in hexagon[0]
+    assert "4 buildings lie outside all rasters" in found.text
+    assert "1 buildings in nothing but permanent water are counted apart" in found.text
+
+
+def test_the_page_needs_no_other_file_and_is_the_same_again(tables, tmp_path: Path) -> None:
+    found = page(tables, tmp_path)
+    assert not found.fetched
+    first = (tmp_path / "report.html").read_bytes()
+    page(tables, tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == first
+    assert b"<b>" not in first
+    assert b"$" not in re.sub(rb"<svg.*?</svg>|base64,[^\"]*", b"", first, flags=re.S)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"country": "FRA"}, "no exposure of FRA"),
+        ({"threshold_m": 0.7}, "0.15, 0.5, 1 m"),
+        ({"dataset": "other"}, "homes"),
+        ({"series": "other"}, "homes_rwa_fluvial_2020"),
+        ({"resolution": 9}, "there are 6"),
+    ],
+)
+def test_what_was_not_measured_is_refused_with_what_was(tables, tmp_path, choices, said) -> None:
+    with pytest.raises(NoExposure) as caught:
+        page(tables, tmp_path, **choices)
+    assert said in str(caught.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_map_is_of_the_nearest_return_period_and_the_chosen_series(tables, tmp_path) -> None:
+    found = page(tables, tmp_path, return_period=20.0, series="homes_rwa_fluvial_2050")
+    assert "exposed, 10 years, 2050 200" in found.text
+
+
+def test_scenarios_are_told_apart_by_what_differs() -> None:
+    assert set(scenario_words([series("2020"), series("2050")]).values()) == {"2020", "2050"}
+    assert set(scenario_words([series("2020")]).values()) == {""}
+
+
+def test_many_scenarios_are_drawn_in_panels_that_show_all_lines() -> None:
+    pairs = [(peril, str(year)) for peril in ("coastal", "fluvial") for year in range(2020, 2026)]
+    every = [
+        Series("e", "homes", "cm", Coordinates((("peril", p), ("year", y))), ("a", "b"), PERIODS)
+        for p, y in pairs
+    ]
+    values = [[1.0, 2.0]] * 6 + [[100.0, 200.0]] * 6
+    svg = chart_svg(every, values)
+    assert svg.count('id="axes_') == 2
+    assert svg == chart_svg(every, values)
