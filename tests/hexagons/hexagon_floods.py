@@ -62,7 +62,7 @@ def measured(
     names = tuple(f"1in{index}" for index in range(len(pixels)))
     one = Pass(grid, window, [resolution], Measures(names, rules, **measures))
     rows, cols = window.rows, window.cols
-    one.add(rows, pixels[:, rows.start : rows.stop, cols.start : cols.stop])
+    one.add(window, pixels[:, rows.start : rows.stop, cols.start : cols.stop])
     return one.statistics()[resolution]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 import rasterio
@@ -60,8 +61,8 @@ def zonal(
         parts: list[dict[int, CellStatistics]] = []
         for piece in pieces:
             pass_ = Pass(grid, piece, resolutions, measures, where)
-            for rows, pixels in _strips(dataset, reader, piece):
-                pass_.add(rows, pixels)
+            for part, pixels in _parts(dataset, reader, piece):
+                pass_.add(part, pixels)
             parts.append(pass_.statistics())
     return {resolution: merged(part[resolution] for part in parts) for resolution in resolutions}
 
@@ -77,7 +78,6 @@ class Pass:
         measures: Measures,
         where: str = "",
     ) -> None:
-        self._window = window
         self._lister = Lister(measures, where)
         self._tallies = [
             Tally(cell_index(grid, resolution, window, measures.rule), measures)
@@ -85,13 +85,13 @@ class Pass:
         ]
         self._scratch = Scratch(PART_ROWS * PART_COLS)
 
-    def add(self, rows: range, pixels: Pixels) -> None:
-        """Count pixels (bands, rows, columns), which are those of the window's columns."""
-        cols = self._window.cols
+    def add(self, part: Window, pixels: Pixels) -> None:
+        """Count the pixels (bands, rows, columns) of a part of the window."""
+        rows, cols = part.rows, part.cols
         for top in range(0, len(rows), PART_ROWS):
             for left in range(0, len(cols), PART_COLS):
-                part = Window(rows[top : top + PART_ROWS], cols[left : left + PART_COLS])
-                self._add_part(part, pixels[:, top : top + PART_ROWS, left : left + PART_COLS])
+                one = Window(rows[top : top + PART_ROWS], cols[left : left + PART_COLS])
+                self._add_part(one, pixels[:, top : top + PART_ROWS, left : left + PART_COLS])
 
     def statistics(self) -> dict[int, CellStatistics]:
         """The statistics of the rows so far, by resolution."""
@@ -143,21 +143,32 @@ def _pieces(grid: Grid, resolution: int, window: Window) -> Iterator[Window]:
             yield from _pieces(grid, resolution, half)
 
 
-def _strips(
+def _parts(
     dataset: rasterio.DatasetReader, reader: RowReader, window: Window
-) -> Iterator[tuple[range, Pixels]]:
-    """Rows and their pixels (bands, rows, columns), as many as a row of blocks holds."""
+) -> Iterator[tuple[Window, Pixels]]:
+    """Parts of a window and their pixels (bands, rows, columns), in an array filled anew.
+
+    As many rows as a row of blocks holds, and all columns, or `PART_COLS` of them where that cuts
+    no block, which would have to be decoded once more.
+    """
     rows, cols = window.rows, window.cols
     height = max(block[0] for block in dataset.block_shapes)
     height *= max(1, PART_ROWS // height)
-    buffer = np.empty((dataset.count, min(height, len(rows)), len(cols)), dataset.dtypes[0])
+    uncut = all(PART_COLS % block[1] == 0 for block in dataset.block_shapes)
+    width = PART_COLS if uncut and cols.start % PART_COLS == 0 else len(cols)
+    buffer = np.empty(
+        dataset.count * min(height, len(rows)) * min(width, len(cols)), dataset.dtypes[0]
+    )
     start = rows.start
     while start < rows.stop:
         stop = min(rows.stop, start - start % height + height)
-        pixels = buffer[:, : stop - start]
-        for band, plane in enumerate(pixels, start=1):
-            reader.read(band, start, plane, cols.start)
-        yield range(start, stop), pixels
+        for left in range(cols.start, cols.stop, width):
+            part = Window(range(start, stop), range(left, min(left + width, cols.stop)))
+            shape = dataset.count, len(part.rows), len(part.cols)
+            pixels = buffer[: prod(shape)].reshape(shape)
+            for band, plane in enumerate(pixels, start=1):
+                reader.read(band, start, plane, left)
+            yield part, pixels
         start = stop
 
 
