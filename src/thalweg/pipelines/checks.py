@@ -11,11 +11,9 @@ from thalweg.domain.grammar import Pattern
 from thalweg.domain.tiles import BoundingBox
 from thalweg.domain.units import convert
 from thalweg.errors import PipelineError, UsageError
-from thalweg.pipelines.schema import (
-    CELL,
-    DATASET,
-    H3_RESOLUTION,
-    TABLE,
+from thalweg.pipelines.fields import CELL, DATASET, H3_RESOLUTION, TABLE
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import (
     BuildingsStep,
     CatalogStep,
     ExposureStep,
@@ -24,7 +22,6 @@ from thalweg.pipelines.schema import (
     HexagonsVectorStep,
     InventoryStep,
     MosaicStep,
-    Pipeline,
     StackStep,
     Step,
     VectorStep,

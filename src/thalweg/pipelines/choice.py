@@ -14,7 +14,9 @@ from thalweg.domain.expectation import Selection
 from thalweg.domain.tiles import BoundingBox, Tile
 from thalweg.errors import PipelineError, UnknownValue, UsageError
 from thalweg.pipelines.checks import check
-from thalweg.pipelines.schema import CELL, MosaicStep, Pipeline, StackStep, Step
+from thalweg.pipelines.fields import CELL
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import MosaicStep, StackStep, Step
 
 
 @dataclass(frozen=True)

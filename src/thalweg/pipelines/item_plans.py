@@ -6,14 +6,9 @@ from collections.abc import Iterable
 
 from thalweg.domain.coordinates import NONE, Coordinates
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.schema import (
-    H3_RESOLUTION,
-    CatalogStep,
-    HexagonsStep,
-    HexagonsVectorStep,
-    Pipeline,
-    value_titles,
-)
+from thalweg.pipelines.fields import H3_RESOLUTION
+from thalweg.pipelines.schema import Pipeline, value_titles
+from thalweg.pipelines.steps import CatalogStep, HexagonsStep, HexagonsVectorStep
 
 
 def catalog_step_of(pipeline: Pipeline, step_name: str) -> CatalogStep | None:

@@ -19,13 +19,8 @@ from thalweg.catalog.stac import (
 from thalweg.domain.pixels import SpecialValue
 from thalweg.domain.tables import TableFacts
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.schema import (
-    CatalogStep,
-    HexagonsStep,
-    HexagonsVectorStep,
-    Pipeline,
-    SpecialModel,
-)
+from thalweg.pipelines.schema import Pipeline, SpecialModel
+from thalweg.pipelines.steps import CatalogStep, HexagonsStep, HexagonsVectorStep
 from thalweg.raster.made import Made
 from thalweg.storage.zones import Zone
 

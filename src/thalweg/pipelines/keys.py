@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from thalweg.domain.coordinates import Coordinates
-from thalweg.pipelines.schema import CELL, Pipeline
+from thalweg.pipelines.fields import CELL
+from thalweg.pipelines.schema import Pipeline
 
 
 def key_stem(pipeline: Pipeline, step: str, coordinates: Coordinates) -> str:

@@ -10,7 +10,8 @@ from pydantic import Field
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.layers import Layer, Theme
 from thalweg.errors import InvalidLayer
-from thalweg.pipelines.schema import Id, Model, RecommendedModel, Slug, ThemeModel
+from thalweg.pipelines.fields import Id, Model, Slug
+from thalweg.pipelines.schema import RecommendedModel, ThemeModel
 from thalweg.pipelines.yaml_files import read_model, read_text
 
 LayerId = Annotated[str, Field(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$")]

@@ -9,15 +9,9 @@ from thalweg.catalog.ledger import Artifact
 from thalweg.domain.coordinates import NONE, Coordinates
 from thalweg.domain.layers import Layer
 from thalweg.hexagons.layers import Series
-from thalweg.pipelines.schema import (
-    CELL,
-    DATASET,
-    HexagonsVectorStep,
-    MosaicStep,
-    Pipeline,
-    StackStep,
-    value_titles,
-)
+from thalweg.pipelines.fields import CELL, DATASET
+from thalweg.pipelines.schema import Pipeline, value_titles
+from thalweg.pipelines.steps import HexagonsVectorStep, MosaicStep, StackStep
 
 
 def declared_layers(pipeline: Pipeline, artifacts: Iterable[Artifact]) -> list[Layer]:

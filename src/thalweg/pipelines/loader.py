@@ -7,7 +7,8 @@ from pathlib import Path
 
 from thalweg.errors import PipelineError, PipelineNotFound
 from thalweg.pipelines.checks import checks
-from thalweg.pipelines.schema import OPERATOR_NAMES, Pipeline
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import OPERATOR_NAMES
 from thalweg.pipelines.yaml_files import read_model, read_text
 
 

@@ -12,8 +12,9 @@ from thalweg.pipelines.choice import Choice
 from thalweg.pipelines.item_plans import catalog_step_of
 from thalweg.pipelines.operators import OPERATORS
 from thalweg.pipelines.plan import Situation, StepPlan, plan_steps
-from thalweg.pipelines.schema import MosaicStep, Pipeline, StackStep
+from thalweg.pipelines.schema import Pipeline
 from thalweg.pipelines.situation import gather
+from thalweg.pipelines.steps import MosaicStep, StackStep
 from thalweg.pipelines.workspace import Workspace
 
 SOURCE = "source"

@@ -11,7 +11,8 @@ from thalweg.catalog.ledger import Artifact, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document, Missing, Task
 from thalweg.pipelines.choice import Choice
-from thalweg.pipelines.schema import MosaicStep, Pipeline, StackStep, Step
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import MosaicStep, StackStep, Step
 from thalweg.pipelines.survey import Survey
 from thalweg.pipelines.workspace import Workspace
 from thalweg.storage.folders import StoredObject

@@ -9,7 +9,7 @@ from thalweg.jobs.tasks import Document
 from thalweg.pipelines.item_plans import item_plan
 from thalweg.pipelines.keys import key_stem
 from thalweg.pipelines.plan import Planned, Situation
-from thalweg.pipelines.schema import MosaicStep, StackStep
+from thalweg.pipelines.steps import MosaicStep, StackStep
 
 
 def planned_raster(

@@ -16,8 +16,9 @@ from thalweg.jobs.tasks import Document, RunRequest, StagePlan
 from thalweg.pipelines.choice import Choice
 from thalweg.pipelines.operators import OPERATORS
 from thalweg.pipelines.plan import StepPlan, plan_steps
-from thalweg.pipelines.schema import CatalogStep, InventoryStep, Pipeline
+from thalweg.pipelines.schema import Pipeline
 from thalweg.pipelines.situation import gather
+from thalweg.pipelines.steps import CatalogStep, InventoryStep
 from thalweg.pipelines.workspace import Workspace, is_workspace
 from thalweg.storage.staging import sweep
 

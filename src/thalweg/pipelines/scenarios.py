@@ -7,15 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.fields import CELL
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import (
-    CELL,
-    ExposureStep,
-    FilesStep,
-    HexagonsStep,
-    Pipeline,
-    StackStep,
-)
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import ExposureStep, FilesStep, HexagonsStep, StackStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import matching
 

@@ -10,7 +10,8 @@ from thalweg.errors import CollectionNotFound, from_json
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.choice import Choice
 from thalweg.pipelines.plan import Situation
-from thalweg.pipelines.schema import CatalogStep, Pipeline
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import CatalogStep
 from thalweg.pipelines.survey import RawFile, source_prefix, survey
 from thalweg.pipelines.vectors import vector_files
 from thalweg.pipelines.workspace import Workspace

@@ -8,7 +8,7 @@ from pathlib import Path
 from thalweg.catalog.ledger import Artifact
 from thalweg.errors import NoTables, SettingsError
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.schema import BUILDINGS, H3_RESOLUTION, TABLE
+from thalweg.pipelines.fields import BUILDINGS, H3_RESOLUTION, TABLE
 from thalweg.pipelines.workspace import Workspace
 
 

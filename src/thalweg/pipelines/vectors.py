@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import PurePosixPath
 
-from thalweg.pipelines.schema import FilesStep, Pipeline
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import FilesStep
 from thalweg.storage.folders import StoredObject
 from thalweg.storage.zones import Zone
 

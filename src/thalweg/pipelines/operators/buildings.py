@@ -12,9 +12,10 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.domain.tiles import BoundingBox
 from thalweg.jobs.tasks import Document
+from thalweg.pipelines.fields import BUILDINGS, TABLE
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.scenarios import missing_files
-from thalweg.pipelines.schema import BUILDINGS, TABLE, BuildingSource, BuildingsStep
+from thalweg.pipelines.steps import BuildingSource, BuildingsStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import main_files, matching
 from thalweg.pipelines.workspace import Workspace

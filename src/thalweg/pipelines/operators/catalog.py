@@ -15,7 +15,8 @@ from thalweg.errors import ArtifactNotFound
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.item_plans import item_id, item_plan
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import CatalogStep, Pipeline
+from thalweg.pipelines.schema import Pipeline
+from thalweg.pipelines.steps import CatalogStep
 from thalweg.pipelines.workspace import Workspace
 
 MEMORY = 600 << 20

@@ -11,6 +11,7 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.fields import BUILDINGS, COUNTRIES, H3_RESOLUTION, TABLE
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.scenarios import (
     is_deferred,
@@ -19,14 +20,8 @@ from thalweg.pipelines.scenarios import (
     rasters_by_scenario,
     series_of,
 )
-from thalweg.pipelines.schema import (
-    BUILDINGS,
-    COUNTRIES,
-    H3_RESOLUTION,
-    TABLE,
-    ExposureStep,
-    PixelsModel,
-)
+from thalweg.pipelines.schema import PixelsModel
+from thalweg.pipelines.steps import ExposureStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import main_files, matching
 from thalweg.pipelines.workspace import Workspace

@@ -9,6 +9,7 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document
+from thalweg.pipelines.fields import H3_RESOLUTION
 from thalweg.pipelines.item_plans import at_resolution, table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.scenarios import (
@@ -17,7 +18,8 @@ from thalweg.pipelines.scenarios import (
     rasters_by_scenario,
     series_of,
 )
-from thalweg.pipelines.schema import H3_RESOLUTION, HexagonsStep, PixelsModel
+from thalweg.pipelines.schema import PixelsModel
+from thalweg.pipelines.steps import HexagonsStep
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
+from thalweg.pipelines.fields import DATASET, H3_RESOLUTION
 from thalweg.pipelines.item_plans import at_resolution, table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
-from thalweg.pipelines.schema import DATASET, H3_RESOLUTION, HexagonsVectorStep
+from thalweg.pipelines.steps import HexagonsVectorStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import main_files
 from thalweg.pipelines.workspace import Workspace

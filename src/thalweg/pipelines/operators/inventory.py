@@ -10,7 +10,8 @@ from thalweg.domain.tiles import Tile
 from thalweg.errors import EmptySource, RasterError, WrongGrid
 from thalweg.jobs.tasks import Document, Missing, Task
 from thalweg.pipelines.plan import TASK_CALL, Situation, StepPlan
-from thalweg.pipelines.schema import InventoryStep, Pipeline, PixelsModel
+from thalweg.pipelines.schema import Pipeline, PixelsModel
+from thalweg.pipelines.steps import InventoryStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.workspace import Workspace
 

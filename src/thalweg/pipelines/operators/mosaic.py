@@ -14,7 +14,8 @@ from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.choice import cell_of
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.raster_plans import planned_raster
-from thalweg.pipelines.schema import MosaicStep, PixelsModel
+from thalweg.pipelines.schema import PixelsModel
+from thalweg.pipelines.steps import MosaicStep
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.plan import Planned, Situation, StepPlan
 from thalweg.pipelines.raster_plans import planned_raster
-from thalweg.pipelines.schema import PixelsModel, StackStep
+from thalweg.pipelines.schema import PixelsModel
+from thalweg.pipelines.steps import StackStep
 from thalweg.pipelines.survey import RawFile
 from thalweg.pipelines.workspace import Workspace
 
