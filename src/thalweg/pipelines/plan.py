@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from thalweg.catalog.ledger import Artifact, Input
 from thalweg.domain.coordinates import Coordinates
+from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing, Task
 from thalweg.pipelines.choice import Choice
 from thalweg.pipelines.schema import Pipeline
@@ -135,6 +136,46 @@ class Situation:
     items: Mapping[str, Mapping[str, Document]] = field(default_factory=dict)
     zones: Mapping[str, Zone] = field(default_factory=dict)
     rehearsal: bool = False
+
+
+def planned_artifact(
+    step: Step,
+    version: int,
+    situation: Situation,
+    coordinates: Coordinates,
+    inputs: tuple[Input, ...],
+    parameters: Document,
+    payload: Document,
+    *,
+    stem: str,
+    extension: str,
+    deferred: bool,
+    memory: int,
+    size: int,
+    group: str = "",
+) -> Planned:
+    """An artifact that nothing stands in the way of.
+
+    The operator and its `version`, the coordinates, the inputs and the parameters make its
+    fingerprint; with `stem` and `extension` that makes its key. `payload` is what the operator
+    needs besides the parameters; `memory`, `size` and `group` as in `Planned`.
+    """
+    told_apart = {**parameters, "coordinates": coordinates.to_json()}
+    identities = [(one.key, one.identity) for one in inputs]
+    digest = fingerprint(step.operator, version, told_apart, identities)
+    return Planned(
+        coordinates,
+        inputs,
+        digest,
+        immutable_key(stem, digest, extension),
+        done=digest in situation.artifacts,
+        again=situation.choice.force,
+        deferred=deferred,
+        payload={**parameters, **payload, "pipeline": situation.pipeline.name},
+        memory=memory,
+        size=size,
+        group=group,
+    )
 
 
 class Operator(Protocol):

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.domain.tiles import BoundingBox
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.fields import BUILDINGS, TABLE
-from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.plan import Planned, Situation, StepPlan, planned_artifact
 from thalweg.pipelines.scenarios import missing_files
 from thalweg.pipelines.steps import BuildingSource, BuildingsStep
 from thalweg.pipelines.survey import source_prefix
@@ -54,27 +53,18 @@ class Buildings:
         coordinates = _coordinates(step, situation)
         fields = {"sources", "keep", "distance", "bbox", "resolution", "countries"}
         parameters = step.model_dump(mode="json", include=fields)
-        digest = fingerprint(
-            "buildings",
+        return planned_artifact(
+            step,
             self.version,
-            {**parameters, TABLE: part},
-            [(one.key, one.identity) for one in inputs],
-        )
-        stem = f"{pipeline.name}/{step.name}/{coordinates.id}-{part}"
-        return Planned(
+            situation,
             Coordinates((*coordinates.items(), (TABLE, part))),
             inputs,
-            digest,
-            immutable_key(stem, digest, "parquet"),
-            done=digest in situation.artifacts,
-            again=choice.force,
+            parameters,
+            {"files": _files_of_sources(step, situation)},
+            stem=f"{pipeline.name}/{step.name}/{coordinates.id}-{part}",
+            extension="parquet",
             deferred=choice.only is not None
             and coordinates.id not in choice.only.get(step.name, ()),
-            payload={
-                **parameters,
-                "files": _files_of_sources(step, situation),
-                "pipeline": pipeline.name,
-            },
             memory=MEMORY,
             size=sum(one.size for one in files),
             group=coordinates.id,

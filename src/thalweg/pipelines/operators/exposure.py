@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.fields import BUILDINGS, COUNTRIES, H3_RESOLUTION, TABLE
-from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.plan import Planned, Situation, StepPlan, planned_artifact
 from thalweg.pipelines.scenarios import (
     is_deferred,
     lacking,
@@ -88,29 +87,22 @@ class Exposure:
             "series": series_of(step.theme, dataset, scenario, situation),
         }
         payload = {
-            **parameters,
-            "pipeline": pipeline.name,
             "rasters": [[one.zone, one.key] for one in inputs[: len(rasters)]],
             "buildings": _table_of(step, inputs[len(rasters) :], situation),
             "files": _files(step, situation),
         }
         for (name, value), folder in _outputs(step, dataset):
-            digest = fingerprint(
-                "exposure",
+            yield planned_artifact(
+                step,
                 self.version,
-                {**parameters, name: value},
-                [(one.key, one.identity) for one in every],
-            )
-            stem = f"{pipeline.name}/{step.name}/{folder}/{scenario.id}"
-            yield Planned(
+                situation,
                 Coordinates((*scenario.items(), (name, value))),
                 every,
-                digest,
-                immutable_key(stem, digest, "parquet"),
-                done=digest in situation.artifacts,
-                again=situation.choice.force,
+                parameters,
+                payload,
+                stem=f"{pipeline.name}/{step.name}/{folder}/{scenario.id}",
+                extension="parquet",
                 deferred=is_deferred(step, scenario, rasters, situation),
-                payload=payload,
                 memory=MEMORY,
                 size=sum(raster.size for raster in rasters),
                 group=scenario.id,

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.fields import H3_RESOLUTION
 from thalweg.pipelines.item_plans import at_resolution, table_item_plans
-from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.plan import Planned, Situation, StepPlan, planned_artifact
 from thalweg.pipelines.scenarios import (
     is_deferred,
     lacking,
@@ -61,7 +60,7 @@ class Hexagons:
     ) -> list[Planned]:
         obstacles = lacking(step, rasters, situation)
         if obstacles:
-            deferred = all(raster.deferred for raster in rasters if not raster.done)
+            deferred = is_deferred(step, scenario, rasters, situation)
             return [Planned(scenario, obstacles=obstacles, deferred=deferred)]
         inputs = tuple(Input(zone, raster.key, raster.fingerprint) for raster in rasters)
         return [
@@ -90,27 +89,19 @@ class Hexagons:
                 step.theme or pipeline.theme.id, pipeline.name, scenario, situation
             ),
         }
-        digest = fingerprint(
-            "hexagons",
-            self.version,
-            {**parameters, H3_RESOLUTION: resolution},
-            [(one.key, one.identity) for one in inputs],
-        )
+        items = table_item_plans(pipeline, step.name, scenario, step.resolutions)
         folder = f"theme={parameters['theme']}/dataset={pipeline.name}/resolution={resolution}"
-        stem = f"{pipeline.name}/{step.name}/{folder}/{scenario.id}"
-        return Planned(
+        return planned_artifact(
+            step,
+            self.version,
+            situation,
             at_resolution(scenario, resolution),
             inputs,
-            digest,
-            immutable_key(stem, digest, "parquet"),
-            done=digest in situation.artifacts,
-            again=situation.choice.force,
+            parameters,
+            {"items": items},
+            stem=f"{pipeline.name}/{step.name}/{folder}/{scenario.id}",
+            extension="parquet",
             deferred=is_deferred(step, scenario, rasters, situation),
-            payload={
-                **parameters,
-                "pipeline": pipeline.name,
-                "items": table_item_plans(pipeline, step.name, scenario, step.resolutions),
-            },
             memory=MEMORY,
             size=sum(raster.size for raster in rasters),
             group=scenario.id,

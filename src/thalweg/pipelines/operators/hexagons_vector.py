@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.fingerprints import fingerprint, immutable_key
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.fields import DATASET, H3_RESOLUTION
 from thalweg.pipelines.item_plans import at_resolution, table_item_plans
-from thalweg.pipelines.plan import Planned, Situation, StepPlan
+from thalweg.pipelines.plan import Planned, Situation, StepPlan, planned_artifact
 from thalweg.pipelines.steps import HexagonsVectorStep
 from thalweg.pipelines.survey import source_prefix
 from thalweg.pipelines.vectors import main_files
@@ -56,26 +55,19 @@ class HexagonsVector:
             **step.model_dump(mode="json", include=read | {"theme", "countries"}),
             "dataset": dataset,
         }
-        digest = fingerprint(
-            "hexagons_vector",
-            self.version,
-            {**parameters, H3_RESOLUTION: resolution},
-            [(one.key, one.identity) for one in inputs],
-        )
+        items = table_item_plans(pipeline, step.name, coordinates, step.resolutions)
         folder = f"theme={step.theme}/dataset={dataset}/resolution={resolution}"
-        return Planned(
+        return planned_artifact(
+            step,
+            self.version,
+            situation,
             at_resolution(coordinates, resolution),
             inputs,
-            digest,
-            immutable_key(f"{pipeline.name}/{step.name}/{folder}/{dataset}", digest, "parquet"),
-            done=digest in situation.artifacts,
-            again=choice.force,
+            parameters,
+            {"items": items},
+            stem=f"{pipeline.name}/{step.name}/{folder}/{dataset}",
+            extension="parquet",
             deferred=choice.only is not None and dataset not in choice.only.get(step.name, ()),
-            payload={
-                **parameters,
-                "pipeline": pipeline.name,
-                "items": table_item_plans(pipeline, step.name, coordinates, step.resolutions),
-            },
             memory=MEMORY,
             size=sum(one.size for one in files),
             group=dataset,
