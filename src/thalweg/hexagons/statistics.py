@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ type Numbers = NDArray[Any]
 
 _MM2_PER_KM2 = 1e12
 _ROWS_AT_ONCE = 1 << 10
+_CELLS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +73,11 @@ class CellStatistics:
 
     @property
     def valid(self) -> Numbers:
-        return self._in_pixels(self._valid())
+        return self._in_pixels(self._valid)
 
     @property
     def nodata(self) -> Numbers:
-        return self._in_pixels(self._kind("nodata", NODATA) + self.voids[:, None])
+        return self._in_pixels(self._nodata())
 
     def special(self, meaning: str) -> Numbers:
         """The pixels of a special value; `UsageError` for one that is not declared."""
@@ -101,19 +102,19 @@ class CellStatistics:
 
     @property
     def wet_share(self) -> Floats:
-        return _ratio(self._dense(POSITIVE), self._valid())
+        return _ratio(self._dense(POSITIVE), self._valid)
 
     def share_above(self, depth_m: float) -> Floats:
-        return _ratio(self._dense(self._threshold(depth_m)), self._valid())
+        return _ratio(self._dense(self._threshold(depth_m)), self._valid)
 
     @property
     def total(self) -> Numbers:
         """The sum of the valid pixels."""
         return self._in_pixels(self._dense_sum(TOTAL))
 
-    @property
+    @cached_property
     def mean(self) -> Floats:
-        return _ratio(self._dense_sum(TOTAL), self._valid())
+        return _ratio(self._dense_sum(TOTAL), self._valid)
 
     @property
     def wet_mean(self) -> Floats:
@@ -124,7 +125,7 @@ class CellStatistics:
     def std(self) -> Floats:
         """The standard deviation of the population of valid pixels."""
         mean = self.mean
-        variance = _ratio(self._dense_sum(SQUARES), self._valid()) - mean * mean
+        variance = _ratio(self._dense_sum(SQUARES), self._valid) - mean * mean
         return np.sqrt(np.maximum(variance, 0))
 
     @property
@@ -143,7 +144,7 @@ class CellStatistics:
         """
         if not self.measures.histogram:
             raise UsageError("no histogram was measured", hint="measure with histogram=True")
-        valid = self._valid()
+        valid = self._valid
         rank = np.maximum(np.ceil(q / 100 * valid), 1).astype(np.int64)
         found = np.zeros(valid.shape)
         zeros = valid - self._dense(OTHER_THAN_ZERO)
@@ -155,6 +156,37 @@ class CellStatistics:
             bucket = (np.cumsum(counts, axis=-1) < rank[some, :, None]).sum(axis=-1)
             found[some] = values[np.minimum(bucket, len(values) - 1)]
         return np.clip(found, self.minimum, self.maximum)
+
+    def with_data(self) -> CellStatistics:
+        """Without the cells that are nodata in every band."""
+        has_data = [
+            (one._nodata() < one.samples[:, None]).any(axis=1)
+            for one in self.batches(_CELLS_AT_ONCE)
+        ]
+        return self._of(np.flatnonzero(np.concatenate(has_data)))
+
+    def batches(self, cells: int) -> Iterator[CellStatistics]:
+        """The statistics of so many cells at a time, in their order; once where there is none."""
+        for start in range(0, max(len(self.cells), 1), cells):
+            yield self._of(np.arange(start, min(start + cells, len(self.cells))))
+
+    def _of(self, chosen: Integers) -> CellStatistics:
+        """The statistics of some cells, by their indices, which rise."""
+        place = np.full(len(self.cells), -1)
+        place[chosen] = np.arange(len(chosen))
+        occupied = place[self.occupied]
+        kept = np.flatnonzero(occupied >= 0)
+        return replace(
+            self,
+            cells=self.cells[chosen],
+            samples=self.samples[chosen],
+            areas_mm2=self.areas_mm2[chosen],
+            voids=self.voids[chosen],
+            occupied=occupied[kept],
+            counts=self.counts[kept],
+            sums=self.sums[kept],
+            histogram=self.histogram[kept],
+        )
 
     def merge(self, other: CellStatistics) -> CellStatistics:
         """The statistics of both sets of pixels, which must share none, together.
@@ -214,12 +246,13 @@ class CellStatistics:
 
     def _extreme(self, column: int, further: np.ufunc) -> Floats:
         """The extreme of the values other than zero and, where zeros are valid, of these."""
-        other, valid = self._dense(OTHER_THAN_ZERO), self._valid()
+        other, valid = self._dense(OTHER_THAN_ZERO), self._valid
         extreme = self._dense_sum(column).astype(np.float64)
         with_zero = np.where(other > 0, further(extreme, 0), 0.0)
         found = np.where(valid > other, with_zero, extreme)
         return np.where(valid > 0, found, np.nan)
 
+    @cached_property
     def _valid(self) -> Integers:
         other = self._dense(OTHER_THAN_ZERO)
         return other + self._zeros() if self.measures.zero == "valid" else other
@@ -230,6 +263,9 @@ class CellStatistics:
         zeros = np.repeat((self.samples - self.voids)[:, None], len(self.measures.bands), axis=1)
         zeros[self.occupied] -= self.counts[:, :, looked_at].sum(axis=-1)
         return zeros
+
+    def _nodata(self) -> Integers:
+        return self._kind("nodata", NODATA) + self.voids[:, None]
 
     def _kind(self, meaning: str, column: int) -> Integers:
         counted = self._dense(column)

@@ -214,9 +214,9 @@ class Tally:
             self._voids,
         )
 
-    def add_void_part(self, part: Window) -> None:
+    def add_void_part(self, part: Window, scratch: Scratch) -> None:
         """Add a part that is nodata everywhere; it need not be placed."""
-        labels, samples = self.index.samples_within(part)
+        labels, samples = self.index.samples_within(part, scratch)
         self._voids[labels] += samples
 
     def statistics(self) -> CellStatistics:

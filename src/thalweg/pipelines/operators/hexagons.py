@@ -109,9 +109,9 @@ class Hexagons:
 
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.hexagons.layers import Series
-        from thalweg.hexagons.measured import measured_table
+        from thalweg.hexagons.measured import measured_batches
         from thalweg.hexagons.outlines import country_codes
-        from thalweg.hexagons.tables import table_facts, write_table
+        from thalweg.hexagons.tables import write_batches
         from thalweg.pipelines.items import item_of
         from thalweg.pipelines.making import artifact_of, publish_once
 
@@ -123,18 +123,18 @@ class Hexagons:
             resolution = output["coordinates"][H3_RESOLUTION]
             statistics = measured[int(resolution)]
             codes = country_codes(statistics.cells) if payload["countries"] else None
-            table = measured_table(series, statistics, countries=codes)
             with zone.staging() as area:
-                write_table(table, area / "table.parquet")
+                batches = measured_batches(series, statistics, codes)
+                table = write_batches(batches, area / "table.parquet")
                 published = publish_once(zone, area / "table.parquet", output["key"])
-            facts = {"series": series.id, "table": table_facts(table).to_json()}
+            facts = {"series": series.id, "table": table.to_json()}
             artifact = artifact_of(
                 payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
             )
             plan = payload["items"][resolution]
             with workspace.catalog() as catalog:
                 catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
-            cells += table.num_rows
+            cells += table.rows
         return {"tables": len(payload["outputs"]), "cells": cells}
 
 
@@ -157,4 +157,7 @@ def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStati
         )
         for zone, key, _ in payload["inputs"]
     ]
-    return {resolution: merged(part[resolution] for part in parts) for resolution in resolutions}
+    return {
+        resolution: merged(part[resolution] for part in parts).with_data()
+        for resolution in resolutions
+    }
