@@ -33,6 +33,7 @@ type Scale = Literal["10m", "50m"]
 
 SCALES: tuple[Scale, ...] = ("10m", "50m")
 DATA_FOLDER = Path(__file__).parent / "data"
+_CELLS_AT_ONCE = 1 << 16
 _LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
 _WGS84 = CRS.from_epsg(4326)
 
@@ -82,7 +83,10 @@ class Outlines:
 
 def cell_codes(cells: Cells, outlines: Outlines) -> list[str | None]:
     """The code of the area that each cell's own centre lies in; None at sea."""
-    return outlines.codes_at(cell_centres(cells))
+    codes: list[str | None] = []
+    for start in range(0, len(cells), _CELLS_AT_ONCE):
+        codes += outlines.codes_at(cell_centres(cells[start : start + _CELLS_AT_ONCE]))
+    return codes
 
 
 def outlines_file(scale: Scale) -> Path:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from thalweg.errors import UsageError, WrongGrid
 from thalweg.hexagons.accumulating import (
+    FIRST_AREA_ABOVE,
     FIRST_SPECIAL,
     HIGHEST,
     LOWEST,
@@ -46,8 +47,8 @@ class CellStatistics:
     What is kept: `samples` and `areas_mm2` int64 [n], the samples of all pixels and their area, and
     `voids` int64 [n], the samples that are nodata in every band. For those cells alone that hold
     anything else but zeros, which are `occupied` [m] of `cells`, in any order, the columns of
-    `accumulating` in `counts` int64 [m, bands, columns] and `sums` [m, bands, 4], and where
-    measured `histogram` uint32 [m, bands, buckets].
+    `accumulating` in `counts` [m, bands, columns], of `counts_dtype`, `areas` int64 [m, bands,
+    columns] and `sums` [m, bands, 4], and where measured `histogram` uint32 [m, bands, buckets].
     """
 
     resolution: int
@@ -57,7 +58,8 @@ class CellStatistics:
     areas_mm2: Integers
     voids: Integers
     occupied: Integers
-    counts: Integers
+    counts: Numbers
+    areas: Integers
     sums: Numbers
     histogram: NDArray[np.uint32]
 
@@ -90,22 +92,21 @@ class CellStatistics:
 
     @property
     def wet_area_km2(self) -> Floats:
-        return self._dense(POSITIVE_AREA) / _MM2_PER_KM2
+        return self._area_km2(POSITIVE_AREA)
 
     def above(self, depth_m: float) -> Numbers:
         """The valid pixels above a threshold; `UsageError` for one that was not measured."""
-        return self._in_pixels(self._dense(self._threshold(depth_m)))
+        return self._in_pixels(self._above(depth_m))
 
     def area_above_km2(self, depth_m: float) -> Floats:
-        column = self._threshold(depth_m) + len(self.measures.depths_m)
-        return self._dense(column) / _MM2_PER_KM2
+        return self._area_km2(FIRST_AREA_ABOVE + self._threshold(depth_m))
 
     @property
     def wet_share(self) -> Floats:
         return _ratio(self._dense(POSITIVE), self._valid)
 
     def share_above(self, depth_m: float) -> Floats:
-        return _ratio(self._dense(self._threshold(depth_m)), self._valid)
+        return _ratio(self._above(depth_m), self._valid)
 
     @property
     def total(self) -> Numbers:
@@ -175,7 +176,8 @@ class CellStatistics:
         place = np.full(len(self.cells), -1)
         place[chosen] = np.arange(len(chosen))
         occupied = place[self.occupied]
-        kept = np.flatnonzero(occupied >= 0)
+        # Where all are kept a slice copies nothing: these arrays are most of the memory.
+        kept = np.flatnonzero(occupied >= 0) if (occupied < 0).any() else slice(None)
         return replace(
             self,
             cells=self.cells[chosen],
@@ -184,6 +186,7 @@ class CellStatistics:
             voids=self.voids[chosen],
             occupied=occupied[kept],
             counts=self.counts[kept],
+            areas=self.areas[kept],
             sums=self.sums[kept],
             histogram=self.histogram[kept],
         )
@@ -199,33 +202,36 @@ class CellStatistics:
             raise UsageError("statistics of different measures or resolutions do not merge")
         cells = np.union1d(self.cells, other.cells)
         occupied = np.union1d(self.cells[self.occupied], other.cells[other.occupied])
-        samples, areas, voids = np.zeros((3, len(cells)), np.int64)
-        rows = len(occupied)
-        counts = np.zeros((rows, *self.counts.shape[1:]), np.int64)
-        sums = empty_sums(rows, self.measures)
-        histogram = np.zeros((rows, *self.histogram.shape[1:]), np.uint32)
+        samples, areas_mm2, voids = np.zeros((3, len(cells)), np.int64)
         for one in (self, other):
             place = np.searchsorted(cells, one.cells)
             samples[place] += one.samples
-            areas[place] += one.areas_mm2
+            areas_mm2[place] += one.areas_mm2
             voids[place] += one.voids
+        check_room(samples, self.measures)
+        rows = len(occupied)
+        counts = np.zeros((rows, *self.counts.shape[1:]), counts_dtype(samples))
+        areas = np.zeros((rows, *self.areas.shape[1:]), np.int64)
+        sums = empty_sums(rows, self.measures)
+        histogram = np.zeros((rows, *self.histogram.shape[1:]), np.uint32)
+        for one in (self, other):
             row = np.searchsorted(occupied, one.cells[one.occupied])
             counts[row] += one.counts
+            areas[row] += one.areas
             sums[row, :, TOTAL] += one.sums[:, :, TOTAL]
             sums[row, :, SQUARES] += one.sums[:, :, SQUARES]
             sums[row, :, LOWEST] = np.minimum(sums[row, :, LOWEST], one.sums[:, :, LOWEST])
             sums[row, :, HIGHEST] = np.maximum(sums[row, :, HIGHEST], one.sums[:, :, HIGHEST])
             histogram[row] += one.histogram
-        check_room(samples, self.measures)
-        place = np.searchsorted(cells, occupied)
         return replace(
             self,
             cells=cells,
             samples=samples,
-            areas_mm2=areas,
+            areas_mm2=areas_mm2,
             voids=voids,
-            occupied=place,
+            occupied=np.searchsorted(cells, occupied),
             counts=counts,
+            areas=areas,
             sums=sums,
             histogram=histogram,
         )
@@ -237,6 +243,11 @@ class CellStatistics:
     def _dense(self, column: int) -> Integers:
         dense = np.zeros((len(self.cells), len(self.measures.bands)), np.int64)
         dense[self.occupied] = self.counts[:, :, column]
+        return dense
+
+    def _area_km2(self, column: int) -> Floats:
+        dense = np.zeros((len(self.cells), len(self.measures.bands)))
+        dense[self.occupied] = self.areas[:, :, column] / _MM2_PER_KM2
         return dense
 
     def _dense_sum(self, column: int) -> Numbers:
@@ -276,12 +287,15 @@ class CellStatistics:
             raise UsageError(f"{meaning!r} is no special value of these pixels")
         return self._kind(meaning, FIRST_SPECIAL + self.measures.special.index(meaning))
 
+    def _above(self, depth_m: float) -> Integers:
+        first = FIRST_SPECIAL + len(self.measures.special)
+        return self._dense(first + self._threshold(depth_m))
+
     def _threshold(self, depth_m: float) -> int:
         if depth_m not in self.measures.depths_m:
             known = ", ".join(f"{depth:g}" for depth in self.measures.depths_m)
             raise UsageError(f"what lies above {depth_m:g} m was not measured", hint=f"but {known}")
-        column = FIRST_SPECIAL + len(self.measures.special)
-        return column + self.measures.depths_m.index(depth_m)
+        return self.measures.depths_m.index(depth_m)
 
 
 def merged(parts: Iterable[CellStatistics]) -> CellStatistics:
@@ -295,6 +309,11 @@ def extremes(measures: Measures) -> tuple[Any, Any]:
         return np.float64(np.inf), np.float64(-np.inf)
     limits = np.iinfo(np.int64)
     return np.int64(limits.max), np.int64(limits.min)
+
+
+def counts_dtype(samples: Integers) -> np.dtype[Any]:
+    """The smallest type that holds as many samples as any cell has: counts take much memory."""
+    return np.dtype(np.int32 if samples.max(initial=0) < 1 << 31 else np.int64)
 
 
 def empty_sums(rows: int, measures: Measures) -> Numbers:
