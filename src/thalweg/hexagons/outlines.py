@@ -13,10 +13,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
 from rasterio.warp import transform as reproject
 from shapely.geometry.base import BaseGeometry
@@ -150,10 +148,7 @@ def read_outlines(path: Path, column: str) -> Outlines:
 def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
     if not path.exists():
         raise UnreadableOutlines("there is no such file", where=str(path))
-    try:
-        table, geometry, crs = (_read_parquet if path.suffix == ".parquet" else _read_gdal)(path)
-    except (DataSourceError, DataLayerError, pa.ArrowInvalid) as error:
-        raise UnreadableOutlines(str(error), where=str(path)) from error
+    table, geometry, crs = (_read_parquet if path.suffix == ".parquet" else _read_gdal)(path)
     if column not in table.column_names:
         held = ", ".join(name for name in table.column_names if name != geometry)
         raise MissingColumn(f"no column {column!r}", hint=f"it holds {held}", where=str(path))
@@ -163,15 +158,26 @@ def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
 
 
 def _read_gdal(path: Path) -> tuple[pa.Table, str, str]:
-    meta, table = pyogrio.read_arrow(path)
+    # Here, as it brings a GDAL of its own, and most processes read the countries alone.
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        meta, table = pyogrio.read_arrow(path)
+    except (DataSourceError, DataLayerError) as error:
+        raise UnreadableOutlines(str(error), where=str(path)) from error
     return table, meta["geometry_name"] or "wkb_geometry", meta["crs"] or "OGC:CRS84"
 
 
 def _read_parquet(path: Path) -> tuple[pa.Table, str, str]:
-    table = pq.read_table(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read(use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise UnreadableOutlines(str(error), where=str(path)) from error
     metadata = (table.schema.metadata or {}).get(b"geo")
     if metadata is None:
-        raise pa.ArrowInvalid("the file is Parquet, but not GeoParquet")
+        raise UnreadableOutlines("the file is Parquet, but not GeoParquet", where=str(path))
     geo = json.loads(metadata)
     crs = geo["columns"][geo["primary_column"]].get("crs")
     return table, geo["primary_column"], json.dumps(crs) if crs else "OGC:CRS84"

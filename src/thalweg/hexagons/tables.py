@@ -28,7 +28,7 @@ from thalweg.hexagons.layers import Series, column_name
 
 type Statistics = Mapping[str, NDArray[Any]]
 
-ROW_GROUP_ROWS = 100_000
+ROW_GROUP_ROWS = 50_000
 VIEW = "hexagons"
 METADATA_KEY = b"thalweg"
 _KEYS = frozenset({"cell", "h3", "country", "series", "theme", "dataset", "resolution"})
