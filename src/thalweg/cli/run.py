@@ -35,7 +35,7 @@ Examples:
 
   thalweg run fathom --source s3://bucket/floods --dry-run
 
-  thalweg run fathom --source delivery --with hexagons
+  thalweg run fathom --source delivery --with hexagons --with exposure
 
   thalweg run mine.yaml --source delivery --set mosaic.cell_degrees=5
 
@@ -68,12 +68,13 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Bring what a pipeline makes up to date: only what is missing or changed is made."""
-    from thalweg.pipelines.choice import choose
+    from thalweg.pipelines.choice import choose, enabling
     from thalweg.pipelines.loader import find, load
     from thalweg.pipelines.workspace import Workspace
 
-    settings = [*(settings or []), *(f"{step}.enabled=true" for step in with_steps or [])]
-    chosen, choice = choose(load(find(pipeline)), settings)
+    definition = load(find(pipeline))
+    settings = [*(settings or []), *enabling(definition, with_steps or [])]
+    chosen, choice = choose(definition, settings)
     choice = replace(choice, limit=limit, force=force)
     if retry:
         place = Workspace.existing(workspace, source=source)

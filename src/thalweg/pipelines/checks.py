@@ -177,7 +177,14 @@ def _check_maker(
         MosaicStep: (StackStep,),
         HexagonsStep: (StackStep, MosaicStep),
         ExposureStep: (StackStep, MosaicStep),
-        CatalogStep: (StackStep, MosaicStep, HexagonsStep, HexagonsVectorStep),
+        CatalogStep: (
+            StackStep,
+            MosaicStep,
+            HexagonsStep,
+            HexagonsVectorStep,
+            BuildingsStep,
+            ExposureStep,
+        ),
     }
     before = {one.name: one for one in pipeline.steps[:index]}
     if not isinstance(before.get(step.of), takes[type(step)]):
@@ -266,10 +273,12 @@ def _dimensions_of(pipeline: Pipeline, step_name: str) -> list[str]:
     step = pipeline.step(step_name)
     if isinstance(step, MosaicStep):
         return [CELL if n == step.tile else n for n in _dimensions_of(pipeline, step.of)]
-    if isinstance(step, HexagonsStep):
+    if isinstance(step, (HexagonsStep, ExposureStep)):
         places = (CELL, pipeline.tile_dimension)
         scenario = [name for name in _dimensions_of(pipeline, step.of) if name not in places]
-        return [*scenario, H3_RESOLUTION]
+        return [*scenario, H3_RESOLUTION if isinstance(step, HexagonsStep) else TABLE]
+    if isinstance(step, BuildingsStep):
+        return [DATASET]
     if isinstance(step, HexagonsVectorStep):
         return [DATASET, H3_RESOLUTION]
     taken = step.over if isinstance(step, StackStep) else None
