@@ -124,6 +124,14 @@ def _check_dimension(pipeline: Pipeline, name: str | None) -> None:
         )
 
 
+def _check_named_by(pipeline: Pipeline, over: str) -> None:
+    if [*pipeline.dimensions] == [over]:
+        raise PipelineError(
+            f"without {over!r} there is no dimension to name what is made by",
+            hint="add one that files need not say, such as place: {values: [here], default: here}",
+        )
+
+
 def _check_first(step: Step) -> None:
     if not isinstance(step, InventoryStep):
         raise PipelineError("the first step must be an inventory: it says what is there")
@@ -146,6 +154,7 @@ def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
     yield (*at, "zone"), partial(_check_zone, step.zone)
     if isinstance(step, StackStep):
         yield (*at, "over"), partial(_check_dimension, pipeline, step.over)
+        yield (*at, "over"), partial(_check_named_by, pipeline, step.over)
         return
     if isinstance(step, BuildingsStep):
         yield (*at, "sources"), partial(_check_sources, step)
