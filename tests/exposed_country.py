@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h3.api.numpy_int as h3
 import numpy as np
+import pyarrow as pa
 
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.pixels import PixelRules, SpecialValue
@@ -18,6 +19,11 @@ from thalweg.hexagons.tables import partition, write_table
 RULES = PixelRules("int16", "cm", -2, 0, 3000, (SpecialValue(-1, "permanent_water"),))
 QUESTION = Question(RULES, damages=(Damage("homes", Curve((0, 1), (0, 1)), 1500.0, "m2", "USD"),))
 PERIODS = (10.0, 100.0)
+# The areas of each kind, by code, with their countries.
+AREAS = {
+    "countries": {"COD": "COD", "RWA": "RWA"},
+    "districts": {"<b>": "RWA", "Gasabo": "RWA", "Z": "RWA", "Zongo": "COD"},
+}
 CELLS = np.sort(h3.grid_disk(h3.latlng_to_cell(-2, 30, 6), 3))
 
 
@@ -53,9 +59,12 @@ def write_tables(folder: Path) -> tuple[list[Path], list[Path]]:
         codes = ["RWA"] * (len(CELLS) - 1) + ["COD"]
         write_table(cells_exposure(one, exposure(CELLS, number), QUESTION, codes), path)
         cells.append(path)
-        for name, keys in (("countries", ["COD", "RWA"]), ("districts", ["<b>", "Gasabo", "Z"])):
+        for name, codes in AREAS.items():
             path = folder / f"{name}-{year}.parquet"
-            made = exposure(np.array(keys, object), 100 * number)
-            write_table(areas_exposure(one, made, QUESTION, name), path)
+            made = exposure(np.array(list(codes), object), 100 * number)
+            table = areas_exposure(one, made, QUESTION, name)
+            if name == "districts":
+                table = table.add_column(2, "country", pa.array(codes.values()))
+            write_table(table, path)
             areas.append(path)
     return cells, areas

@@ -83,14 +83,14 @@ def test_areas_are_exported_wide_and_long(
     told = done(workspace, "export", out, "--areas", "districts", "--form", form)
     rows = pa_csv.read_csv(out) if suffix == "csv" else pq.read_table(out)
     assert told == f"{rows.num_rows} rows in {out}\n"
-    assert rows.num_rows == (6 if form == "wide" else 12)
+    assert rows.num_rows == (8 if form == "wide" else 16)
     (found,) = (
         row
         for row in rows.to_pylist()
         if (row["area"], row["series"]) == ("Z", SERIES) and row.get("return_period", 100) == 100
     )
     column = "exposed_above_50cm" + ("_1in100" if form == "wide" else "")
-    assert (found["buildings"], found[column]) == (1000, 800)
+    assert (found["country"], found["buildings"], found[column]) == ("RWA", 1000, 800)
     if form == "long":
         assert (found["layer"], found["label"]) == (LAYER, "1in100")
 

@@ -67,6 +67,15 @@ def test_the_page_tells_the_numbers_of_the_tables(tables, tmp_path: Path) -> Non
     assert "1 buildings in nothing but permanent water are counted apart" in found.text
 
 
+def test_areas_of_other_countries_are_left_out(tables, tmp_path: Path) -> None:
+    names = [row[0] for row in page(tables, tmp_path, country="COD").rows if row]
+    assert "Zongo" in names
+    assert not {"Z", "Gasabo"} & {*names}
+    names = [row[0] for row in page(tables, tmp_path).rows if row]
+    assert {"Z", "Gasabo"} < {*names}
+    assert "Zongo" not in names
+
+
 def test_the_page_needs_no_other_file_and_is_the_same_again(tables, tmp_path: Path) -> None:
     found = page(tables, tmp_path)
     assert not found.fetched

@@ -1,4 +1,4 @@
-"""Tables of exposure by area as files for other tools: a row an area and scenario, or layer."""
+"""Tables of exposure by area: the country of each, and files for other tools."""
 
 from __future__ import annotations
 
@@ -12,9 +12,22 @@ import pyarrow.parquet as pq
 
 from thalweg.errors import NoExposure, UnknownFormat
 from thalweg.hexagons.layers import column_name
+from thalweg.hexagons.outlines import countries, read_outlines
 from thalweg.hexagons.selection import Form, unknown_layer
 from thalweg.hexagons.tables import Described, describe, dimension_column
 from thalweg.storage.staging import written_aside
+
+COUNTRY = "country"
+
+
+def with_countries(table: pa.Table, outlines: Path, column: str) -> pa.Table:
+    """A table by area with the column `country` behind the areas' codes, of an ISO 3166-1 alpha-3
+    code each; `outlines` and `column` are those of the areas."""
+    codes = read_outlines(outlines, column).codes_around(table["area"].to_pylist(), countries())
+    words = {"description": "Country that the area lies in, by ISO 3166-1 alpha-3 code"}
+    place = table.column_names.index("area") + 1
+    field = pa.field(COUNTRY, pa.string(), metadata=words)
+    return table.add_column(place, field, pa.array(codes, pa.string()))
 
 
 def kinds_of_areas(path: Path) -> list[str]:
@@ -83,7 +96,8 @@ def _rows(table: Described, layers: Collection[str], form: Form) -> Iterator[pa.
         return
     held = pq.read_table(table.path)
     dimensions = [dimension_column(name) for name in series.coordinates]
-    keys = ["areas", "area", "series", *dimensions, *table.per_cell]
+    told = [name for name in ("areas", "area", COUNTRY, "series") if name in held.column_names]
+    keys = [*told, *dimensions, *table.per_cell]
     if form == "wide":
         columns = [column_name(name, label) for name in table.statistics for label in labels]
         yield held.select([*keys, *(table.expected if whole else []), *columns])
@@ -92,8 +106,8 @@ def _rows(table: Described, layers: Collection[str], form: Form) -> Iterator[pa.
         period = dict(zip(series.labels, series.return_periods, strict=False)).get(label)
         columns = [column_name(name, label) for name in table.statistics]
         part = held.select([*keys, *columns]).rename_columns([*keys, *table.statistics])
-        told = (("layer", series.layer_id(label)), ("label", label), ("return_period", period))
-        for place, (name, value) in enumerate(told, start=len(keys)):
+        names = (("layer", series.layer_id(label)), ("label", label), ("return_period", period))
+        for place, (name, value) in enumerate(names, start=len(keys)):
             kind = pa.float64() if name == "return_period" else pa.string()
             part = part.add_column(place, name, pa.array([value] * part.num_rows, kind))
         yield part

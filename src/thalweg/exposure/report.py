@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from thalweg.errors import NoExposure
 from thalweg.exposure.aggregate import above
+from thalweg.exposure.areas import COUNTRY
 from thalweg.exposure.chart import chart_svg, scenario_words
 from thalweg.hexagons.cells import cell_centres
 from thalweg.hexagons.layers import Series, column_name
@@ -250,7 +251,8 @@ class _Report:
     def _top_areas(self) -> Iterator[str]:
         for table in self._areas:
             rows = pq.read_table(table.path).to_pylist()
-            if table.series.id == self._series.id and rows and rows[0]["areas"] != _COUNTRIES:
+            rows = [row for row in rows if row.get(COUNTRY) == self._country]
+            if table.series.id == self._series.id and rows:
                 named = [[escape(row["area"]), *self._place(row)] for row in self._top(rows)]
                 what = rows[0]["areas"]
                 caption = f"{what.capitalize()}, {self._layer_words}."

@@ -139,7 +139,7 @@ class Exposure:
                 table, rasters, question, places, series, per_building if kept else None
             )
             for output in payload["outputs"]:
-                written, told = _written(output, exposed, series, question, payload, area)
+                written, told = _written(output, exposed, series, question, places, payload, area)
                 told = told if told.bounds else replace(told, bounds=bounds)
                 facts = {"series": series.id, "table": told.to_json()}
                 publish_table(payload, output, self.version, written, facts, workspace)
@@ -247,11 +247,13 @@ def _written(
     exposed: Exposed,
     series: Series,
     question: Question,
+    places: Places,
     payload: Document,
     area: Path,
 ) -> tuple[Path, TableFacts]:
     """A table's file and what is told of it; its bounds only where the rows have a place each."""
     from thalweg.domain.tables import TableFacts
+    from thalweg.exposure.areas import with_countries
     from thalweg.exposure.exposed import areas_exposure, cells_exposure
     from thalweg.exposure.table import depth_facts
     from thalweg.hexagons.outlines import country_codes
@@ -268,6 +270,9 @@ def _written(
         told = table_facts(table)
     else:
         table = areas_exposure(series, exposed.areas[name], question, name)
+        if places.countries and name != COUNTRIES:
+            file = next(one for one in places.areas if one.name == name)
+            table = with_countries(table, file.path, file.column)
         told = TableFacts(table.num_rows, table_columns(table.schema))
     # A name of its own: what is published may share its bytes with the file that it was.
     path = area / f"{output['fingerprint']}.parquet"
