@@ -108,6 +108,17 @@ def test_the_map_is_of_the_nearest_return_period_and_the_chosen_series(tables, t
     assert "exposed, 10 years, 2050 200" in found.text
 
 
+def test_a_single_scenario_is_told_in_words_and_not_by_its_id(tmp_path: Path) -> None:
+    """Its id was wide enough to push the last return periods off a printed page."""
+    cells, areas = (
+        [path for path in paths if "2020" in path.stem] for paths in write_tables(tmp_path)
+    )
+    found = page((cells, areas), tmp_path)
+    assert "homes_rwa_fluvial_2020" not in found.text
+    assert "in 1 scenario of homes: rwa, fluvial, 2020." in found.text
+    assert ["rwa, fluvial, 2020", "100 10.0 %"] in [row[:2] for row in found.rows]
+
+
 def test_scenarios_are_told_apart_by_what_differs() -> None:
     assert set(scenario_words([series("2020"), series("2050")]).values()) == {"2020", "2050"}
     assert set(scenario_words([series("2020")]).values()) == {""}

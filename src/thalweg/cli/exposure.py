@@ -155,6 +155,7 @@ def plot_exposure(
 ) -> None:
     """Draw a map (PNG) of the buildings in the water, with borders of countries or --outlines."""
     from thalweg.exposure.aggregate import above
+    from thalweg.exposure.report import EXPOSED
     from thalweg.hexagons.plot import plot
     from thalweg.hexagons.selection import Selection
 
@@ -168,6 +169,7 @@ def plot_exposure(
         statistic=f"exposed_{above(threshold)}",
         borders=chosen_outlines(outlines, column),
         title=title or f"Buildings in more than {threshold:g} m of water\n{layer}",
+        legend=EXPOSED,
     )
     typer.echo(str(out))
 
