@@ -73,8 +73,8 @@ def run(
     from thalweg.pipelines.workspace import Workspace
 
     definition = load(find(pipeline))
-    settings = [*(settings or []), *enabling(definition, with_steps or [])]
-    chosen, choice = choose(definition, settings)
+    settings, with_steps = settings or [], with_steps or []
+    chosen, choice = choose(definition, [*settings, *enabling(definition, with_steps)])
     choice = replace(choice, limit=limit, force=force)
     if retry:
         place = Workspace.existing(workspace, source=source)
@@ -84,7 +84,7 @@ def run(
         _rehearse(chosen, choice, place, as_json)
         return
     place, configuration = Workspace.open(workspace, source=source)
-    call = Call(pipeline, workspace, source, settings)
+    call = Call(pipeline, workspace, source, settings, with_steps)
     status = _run(chosen, choice, place, configuration, call, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(status.to_json(), indent=2))

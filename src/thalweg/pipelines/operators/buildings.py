@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from thalweg.exposure.readers.reading import SourceFile
 
 MEMORY = 1000 << 20
+_LOG = logging.getLogger(__name__)
 
 
 class Buildings:
@@ -94,8 +96,17 @@ class Buildings:
             for output in payload["outputs"]:
                 path = written[output["coordinates"][TABLE]]
                 publish_table(payload, output, self.version, path, facts, workspace)
+        _warn_of(facts)
         told = ("buildings", "dropped", "mended", "outside", "unconfident", "duplicates")
         return {name: facts[name] for name in told}
+
+
+def _warn_of(facts: Document) -> None:
+    """Rows that were not sound: the report names each."""
+    for what in ("dropped", "mended"):
+        if facts[what]:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in facts[what].items())
+            _LOG.warning("rows %s: %s; the report beside the table names them", what, reasons)
 
 
 def _copy_to_database(payload: Document, workspace: Workspace, table: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from thalweg.storage.zones import Zone
 
 MEMORY = 900 << 20
+_LOG = logging.getLogger(__name__)
 _READ_BY_ARROW = (".parquet", ".csv")
 
 
@@ -104,6 +106,12 @@ class HexagonsVector:
                 written = area / "table.parquet"
                 write_table(table, written)
                 publish_table(payload, output, self.version, written, facts, workspace)
+        if report["rows_left_out"] or report["numbers_left_out"]:
+            _LOG.warning(
+                "%s rows and %s numbers left out: thalweg hexagons faults names them",
+                f"{report['rows_left_out']:,}",
+                f"{report['numbers_left_out']:,}",
+            )
         left_out = {name: report[name] for name in ("rows", "rows_left_out", "numbers_left_out")}
         return {"tables": len(payload["outputs"]), **left_out}
 
