@@ -166,13 +166,14 @@ class _Report:
 
     @property
     def _layer_words(self) -> str:
-        return f"{_label_words(self._series, self._label)}, {self._words[self._series.id]}"
+        words = scenario_words([one.series for one in self._scenarios])[self._series.id]
+        return ", ".join(filter(None, [_label_words(self._series, self._label), words]))
 
     @property
     def _words(self) -> dict[str, str]:
-        """What tells each scenario from the others; of a single one all that it is."""
-        every = [one.series for one in self._scenarios]
-        return {name: told or common_words(every) for name, told in scenario_words(every).items()}
+        """What tells each scenario from the others; what they share stands in the lead."""
+        every = scenario_words([one.series for one in self._scenarios])
+        return {name: words or "this scenario" for name, words in every.items()}
 
     def _column(self, statistic: str, label: str | None = None) -> str:
         return column_name(statistic, self._label if label is None else label)
