@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -62,6 +62,18 @@ class Outlines:
             )
         chosen = [one is not None and one.casefold() == wanted for one in self.codes]
         return shapely.union_all(self.geometries[np.array(chosen)])
+
+    def codes_around(self, codes: Iterable[str], around: Outlines) -> list[str | None]:
+        """The code of the area of other outlines that each of these areas lies in, if any.
+
+        A point on the surface of its largest outline tells, for outlines of two files never agree
+        on a border.
+        """
+        largest = dict[str | None, int]()
+        for index in np.argsort(shapely.area(self.geometries), kind="stable").tolist():
+            largest[self.codes[index]] = index
+        chosen = self.geometries[[largest[code] for code in codes]]
+        return around.codes_at(shapely.get_coordinates(shapely.point_on_surface(chosen)))
 
     def codes_at(self, points: NDArray[np.float64]) -> list[str | None]:
         """The code of the area that each point [n, 2] (longitude, latitude) lies in, if any.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.fields import H3_RESOLUTION
@@ -89,7 +89,8 @@ class Hexagons:
                 step.theme or pipeline.theme.id, pipeline.name, scenario, situation
             ),
         }
-        items = table_item_plans(pipeline, step.name, scenario, step.resolutions)
+        every = [at_resolution(scenario, one) for one in step.resolutions]
+        items = table_item_plans(pipeline, step.name, every)
         folder = f"theme={parameters['theme']}/dataset={pipeline.name}/resolution={resolution}"
         return planned_artifact(
             step,
@@ -112,8 +113,7 @@ class Hexagons:
         from thalweg.hexagons.measured import measured_batches
         from thalweg.hexagons.outlines import country_codes
         from thalweg.hexagons.tables import write_batches
-        from thalweg.pipelines.items import item_of
-        from thalweg.pipelines.making import artifact_of, publish_once
+        from thalweg.pipelines.making import publish_table
 
         zone = workspace.zone(payload["zone"])
         series = Series.from_json(payload["series"])
@@ -123,17 +123,12 @@ class Hexagons:
             resolution = output["coordinates"][H3_RESOLUTION]
             statistics = measured[int(resolution)]
             codes = country_codes(statistics.cells) if payload["countries"] else None
+            batches = measured_batches(series, statistics, codes)
             with zone.staging() as area:
-                batches = measured_batches(series, statistics, codes)
-                table = write_batches(batches, area / "table.parquet")
-                published = publish_once(zone, area / "table.parquet", output["key"])
-            facts = {"series": series.id, "table": table.to_json()}
-            artifact = artifact_of(
-                payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
-            )
-            plan = payload["items"][resolution]
-            with workspace.catalog() as catalog:
-                catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
+                written = area / "table.parquet"
+                table = write_batches(batches, written)
+                facts = {"series": series.id, "table": table.to_json()}
+                publish_table(payload, output, self.version, written, facts, workspace)
             cells += table.rows
         return {"tables": len(payload["outputs"]), "cells": cells}
 
