@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,17 @@ def series_table(
     `units` names each column's unit where it is not that of the pixels, `descriptions` what it is
     in words. `notes` go into the metadata beside series and integration: the sampling rule, say.
     """
-    order = np.argsort(cells)
+    codes = countries or [None] * len(cells)
+    if not (cells[1:] > cells[:-1]).all():
+        order = np.argsort(cells)
+        cells, codes = cells[order], [codes[index] for index in order.tolist()]
+        statistics = {name: values[order] for name, values in statistics.items()}
+        per_cell = {name: values[order] for name, values in (per_cell or {}).items()}
     return statistics_table(
         series,
-        _key_columns(series, cells[order], _ordered(countries or [None] * len(cells), order)),
-        {name: values[order] for name, values in statistics.items()},
-        per_row={name: values[order] for name, values in (per_cell or {}).items()},
+        _key_columns(series, cells, codes),
+        statistics,
+        per_row=per_cell or {},
         units=units,
         descriptions=descriptions,
         integration=integration,
@@ -123,20 +129,35 @@ def statistics_table(
         **(notes or {}),
     }
     schema = pa.schema(list(columns), metadata={METADATA_KEY: json.dumps(described).encode()})
-    arrays = [pa.array(values, field.type, from_pandas=True) for field, values in columns.items()]
+    arrays = [
+        values if isinstance(values, pa.Array) else pa.array(values, field.type, from_pandas=True)
+        for field, values in columns.items()
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Writes a table; the same rows give the same bytes."""
-    pq.write_table(
-        table,
-        path,
-        compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
-        use_dictionary=["country", "series"],
-        write_page_index=True,
-    )
+    write_tables([table], path)
+
+
+def write_tables(tables: Iterable[pa.Table], path: Path) -> None:
+    """Writes tables of one schema, one at least, as one. All but the last hold whole row groups,
+    of `ROW_GROUP_ROWS`, where the bytes are to be those of the whole."""
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for table in tables:
+            if writer is None:
+                writer = stack.enter_context(
+                    pq.ParquetWriter(
+                        path,
+                        table.schema,
+                        compression="zstd",
+                        use_dictionary=["country", "series"],
+                        write_page_index=True,
+                    )
+                )
+            writer.write_table(table, ROW_GROUP_ROWS)
 
 
 def table_facts(table: pa.Table) -> TableFacts:
@@ -230,10 +251,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _ordered(values: Sequence[str | None], order: NDArray[np.intp]) -> list[str | None]:
-    return [values[index] for index in order.tolist()]
-
-
 def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> str:
     return (units or {}).get(statistic, series.unit)
 
@@ -241,11 +258,11 @@ def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> st
 def scenario_columns(series: Series, rows: int) -> dict[pa.Field, Any]:
     """The key columns that tell the scenario."""
     return {
-        _key("series", pa.string(), "Scenario, by its id"): [series.id] * rows,
+        _key("series", pa.string(), "Scenario, by its id"): pa.repeat(series.id, rows),
         **{
             _key(
                 dimension_column(name), pa.string(), "Coordinate of the scenario", nullable=True
-            ): [value] * rows
+            ): pa.repeat(value, rows)
             for name, value in series.coordinates.items()
         },
     }

@@ -26,13 +26,13 @@ from thalweg.pipelines.vectors import main_files, matching
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from thalweg.exposure.aggregate import Question
     from thalweg.exposure.exposing import Exposed, Places
+    from thalweg.exposure.prepared import Shelf
     from thalweg.hexagons.layers import Series
 
-MEMORY = 1300 << 20
+MEMORY = 700 << 20
+SHELF = "prepared"
 _PARAMETERS = {"rule", "buffer_m", "thresholds", "nodata", "water", "countries", "areas", "damage"}
 
 
@@ -126,7 +126,13 @@ class Exposure:
             places = _places(payload, paths)
             per_building = area / "buildings.parquet"
             exposed = expose(
-                table, rasters, question, places, series, per_building if kept else None
+                table,
+                rasters,
+                question,
+                places,
+                series,
+                per_building if kept else None,
+                _shelf(payload, workspace),
             )
             for output in payload["outputs"]:
                 written, facts = _written(output, exposed, series, question, payload, area)
@@ -235,6 +241,14 @@ def _places(payload: Document, paths: Mapping[str, Path]) -> Places:
     return Places(tuple(resolutions), payload["countries"], tuple(areas))
 
 
+def _shelf(payload: Document, workspace: Workspace) -> Shelf:
+    from thalweg.exposure.prepared import Shelf
+
+    identities = {(zone, key): identity for zone, key, identity in payload["inputs"]}
+    zone, key = payload["buildings"]
+    return Shelf(workspace.folder / SHELF, identities[zone, key])
+
+
 def _written(
     output: Document,
     exposed: Exposed,
@@ -245,26 +259,23 @@ def _written(
 ) -> tuple[Path, Document]:
     """A table's file and its facts."""
     from thalweg.domain.tables import TableFacts
-    from thalweg.exposure.exposed import areas_exposure, cells_exposure
-    from thalweg.hexagons.outlines import country_codes
-    from thalweg.hexagons.tables import table_columns, table_facts, write_table
+    from thalweg.exposure.exposed import areas_exposure, write_cells
+    from thalweg.hexagons.tables import table_columns, write_table
 
     name = output["coordinates"].get(TABLE)
     facts: dict[str, Any] = {"series": series.id}
     if name == BUILDINGS:
         path = area / "buildings.parquet"
         return path, {**facts, "table": _facts_of_file(path)}
-    if name is None:
-        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
-        codes = country_codes(sums.keys) if payload["countries"] else None
-        table: pa.Table = cells_exposure(series, sums, question, codes)
-        told = table_facts(table)
-    else:
-        table = areas_exposure(series, exposed.areas[name], question, name)
-        told = TableFacts(table.num_rows, table_columns(table.schema))
     # A name of its own: what is published may share its bytes with the file that it was.
     path = area / f"{output['fingerprint']}.parquet"
-    write_table(table, path)
+    if name is None:
+        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
+        told = write_cells(series, sums, question, path, countries=payload["countries"])
+    else:
+        table = areas_exposure(series, exposed.areas[name], question, name)
+        write_table(table, path)
+        told = TableFacts(table.num_rows, table_columns(table.schema))
     return path, {**facts, "table": told.to_json()}
 
 
