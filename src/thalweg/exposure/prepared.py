@@ -151,7 +151,7 @@ def _make(table: Path, share: Share, wanted: Wanted, grid: Grid, folder: Path) -
     finders = [CountryOf(read_outlines(one.path, one.column)) for one in wanted.areas]
     lists: list[PixelLists] = []
     areas: list[NDArray[np.float64]] = []
-    cells: list[list[NDArray[np.uint64]]] = [[] for _ in wanted.resolutions]
+    places: list[list[NDArray[np.float64]]] = [[], []]
     countries: list[pa.ChunkedArray] = []
     codes: list[list[pa.Array]] = [[] for _ in finders]
     columns = ["longitude", "latitude", "area_m2", "country"]
@@ -163,16 +163,18 @@ def _make(table: Path, share: Share, wanted: Wanted, grid: Grid, folder: Path) -
             pixel_lists(grid, longitude, latitude, footprints, wanted.rule, wanted.buffer_m)
         )
         areas.append(group["area_m2"].to_numpy(zero_copy_only=False).astype(np.float64))
-        for kept, resolution in zip(cells, wanted.resolutions, strict=True):
-            kept.append(cells_of_places(longitude, latitude, resolution))
+        for held, one in zip(places, (longitude, latitude), strict=True):
+            held.append(one)
         countries += [group["country"]] if wanted.countries else []
         for found, finder in zip(codes, finders, strict=True):
             found.append(pa.array(finder.codes(longitude, latitude), pa.string()))
     texts = [pa.chunked_array([one for c in countries for one in c.chunks], pa.string())]
     texts = texts if wanted.countries else []
     texts += [pa.chunked_array(found, pa.string()) for found in codes]
+    # All places at once: the library is asked once for each cell.
+    longitudes, latitudes = (np.concatenate(held) for held in places)
     groups = [
-        *(Groups.of(np.concatenate(kept)) for kept in cells),
+        *(Groups.of(cells_of_places(longitudes, latitudes, one)) for one in wanted.resolutions),
         *(_groups_of_texts(one) for one in texts),
     ]
     _save(

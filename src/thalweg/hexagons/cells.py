@@ -14,10 +14,16 @@ from thalweg.hexagons.sphere import Geometries, crosses_antimeridian, cut_at_ant
 
 type Cells = NDArray[np.uint64]
 
+# The first of a cell's sixteen digits is 0, and is not written.
+_SHIFTS = np.arange(56, -1, -4, dtype=np.uint64)
+_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
+
 
 def cell_strings(cells: Cells) -> list[str]:
     """The ids as hexadecimal text, as web maps take them."""
-    return [h3.int_to_str(cell) for cell in cells.tolist()]
+    nibbles = (cells[:, None] >> _SHIFTS & np.uint64(15)).astype(np.uint8)
+    texts: list[str] = _DIGITS[nibbles].view(f"S{len(_SHIFTS)}")[:, 0].astype(str).tolist()
+    return texts
 
 
 def cell_centres(cells: Cells) -> NDArray[np.float64]:
