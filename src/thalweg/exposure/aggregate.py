@@ -203,13 +203,11 @@ def fixed_sums(
     outside: NDArray[np.bool_],
 ) -> Sums:
     """The sums [groups] of buildings [n] that no raster's depths change."""
-    inside = labels >= 0
     known = np.isfinite(area_m2)
     weights = (None, np.nan_to_num(area_m2), ~known, outside)
+    # What belongs to no group is counted before the first.
     return {
-        name: np.bincount(
-            labels[inside], None if weight is None else weight[inside], minlength=groups
-        ).astype(np.float64)
+        name: np.bincount(labels + 1, weight, minlength=groups + 1)[1:].astype(np.float64)
         for name, weight in zip(FIXED, weights, strict=True)
     }
 

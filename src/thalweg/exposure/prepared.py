@@ -31,8 +31,8 @@ from thalweg.hexagons.outlines import read_outlines
 from thalweg.hexagons.points import cells_of_places
 from thalweg.raster.grid import Grid
 
-# What a process works at at once: some 40 MB of depths, and 300 MB while footprints are placed.
-MOST_BUILDINGS = 1_500_000
+# What a process works at at once: some 30 MB of depths, and 200 MB while footprints are placed.
+MOST_BUILDINGS = 1_000_000
 _FORMAT = 1
 
 type Share = tuple[str, ...]

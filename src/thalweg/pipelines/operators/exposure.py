@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from thalweg.exposure.prepared import Shelf
     from thalweg.hexagons.layers import Series
 
-MEMORY = 700 << 20
+MEMORY = 950 << 20
 SHELF = "prepared"
 _PARAMETERS = {"rule", "buffer_m", "thresholds", "nodata", "water", "countries", "areas", "damage"}
 
@@ -43,7 +43,7 @@ class Exposure:
     wished. A scenario of which a raster, the buildings or a file is missing is named and left.
     """
 
-    version = 1
+    version = 2
 
     def plan(
         self, step: ExposureStep, situation: Situation, before: Mapping[str, StepPlan]
