@@ -28,14 +28,14 @@ from thalweg.pipelines.vectors import main_files, matching
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from thalweg.domain.tables import TableFacts
     from thalweg.exposure.aggregate import Question
     from thalweg.exposure.exposing import Exposed, Places
+    from thalweg.exposure.prepared import Shelf
     from thalweg.hexagons.layers import Series
 
-MEMORY = 1300 << 20
+MEMORY = 950 << 20
+SHELF = "prepared"
 _PARAMETERS = {"rule", "buffer_m", "thresholds", "nodata", "water", "countries", "areas", "damage"}
 
 
@@ -136,7 +136,13 @@ class Exposure:
             bounds = building_bounds(table)
             per_building = area / "buildings.parquet"
             exposed = expose(
-                table, rasters, question, places, series, per_building if kept else None
+                table,
+                rasters,
+                question,
+                places,
+                series,
+                per_building if kept else None,
+                _shelf(payload, workspace),
             )
             for output in payload["outputs"]:
                 written, told = _written(output, exposed, series, question, places, payload, area)
@@ -242,6 +248,14 @@ def _places(payload: Document, paths: Mapping[str, Path]) -> Places:
     return Places(tuple(resolutions), payload["countries"], tuple(areas))
 
 
+def _shelf(payload: Document, workspace: Workspace) -> Shelf:
+    from thalweg.exposure.prepared import Shelf
+
+    identities = {(zone, key): identity for zone, key, identity in payload["inputs"]}
+    zone, key = payload["buildings"]
+    return Shelf(workspace.folder / SHELF, identities[zone, key])
+
+
 def _written(
     output: Document,
     exposed: Exposed,
@@ -254,27 +268,22 @@ def _written(
     """A table's file and what is told of it; its bounds only where the rows have a place each."""
     from thalweg.domain.tables import TableFacts
     from thalweg.exposure.areas import with_countries
-    from thalweg.exposure.exposed import areas_exposure, cells_exposure
+    from thalweg.exposure.exposed import areas_exposure, write_cells
     from thalweg.exposure.table import depth_facts
-    from thalweg.hexagons.outlines import country_codes
-    from thalweg.hexagons.tables import table_columns, table_facts, write_table
+    from thalweg.hexagons.tables import table_columns, write_table
 
     name = output["coordinates"].get(TABLE)
     if name == BUILDINGS:
         path = area / "buildings.parquet"
         return path, depth_facts(path)
-    if name is None:
-        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
-        codes = country_codes(sums.keys) if payload["countries"] else None
-        table: pa.Table = cells_exposure(series, sums, question, codes)
-        told = table_facts(table)
-    else:
-        table = areas_exposure(series, exposed.areas[name], question, name)
-        if places.countries and name != COUNTRIES:
-            file = next(one for one in places.areas if one.name == name)
-            table = with_countries(table, file.path, file.column)
-        told = TableFacts(table.num_rows, table_columns(table.schema))
     # A name of its own: what is published may share its bytes with the file that it was.
     path = area / f"{output['fingerprint']}.parquet"
+    if name is None:
+        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
+        return path, write_cells(series, sums, question, path, countries=payload["countries"])
+    table = areas_exposure(series, exposed.areas[name], question, name)
+    if places.countries and name != COUNTRIES:
+        file = next(one for one in places.areas if one.name == name)
+        table = with_countries(table, file.path, file.column)
     write_table(table, path)
-    return path, told
+    return path, TableFacts(table.num_rows, table_columns(table.schema))
