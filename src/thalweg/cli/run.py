@@ -124,10 +124,12 @@ def _run(
     quiet: bool,
 ) -> RunStatus:
     from thalweg.cli.progress import Progress
-    from thalweg.jobs.engine import open_engine
-    from thalweg.pipelines.runner import PRELOAD, prepare, run_request
+    from thalweg.jobs.engine import open_engine, open_runs
+    from thalweg.pipelines.runner import PRELOAD, prepare, refuse_moved, run_request
 
     request = run_request(pipeline, choice, workspace)
+    with open_runs(workspace.jobs_folder) as runs:
+        refuse_moved(workspace, runs)
     with open_engine(
         workspace.jobs_folder,
         workers=settings.jobs.workers,
