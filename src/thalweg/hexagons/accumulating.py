@@ -14,12 +14,13 @@ import numpy as np
 from thalweg.hexagons.measures import BUCKET_SHIFT
 from thalweg.raster.runs import run_end
 
-# The columns of `counts` [rows, bands, columns], in samples; after them one for each special value,
+# Bands come first, as a part's bands are added one after the other: what is added to stays near.
+# The columns of `counts` [bands, rows, columns], in samples; after them one for each special value,
 # and for each threshold what lies above it.
 NODATA, OTHER_THAN_ZERO, POSITIVE, FIRST_SPECIAL = range(4)
-# The columns of `areas` [rows, bands, columns], in mm2; after them those above each threshold.
+# The columns of `areas` [bands, rows, columns], in mm2; after them those above each threshold.
 POSITIVE_AREA, FIRST_AREA_ABOVE = range(2)
-# The columns of `sums` [rows, bands, 4]; the extremes are those of values other than zero.
+# The columns of `sums` [bands, rows, 4]; the extremes are those of values other than zero.
 TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
 # What a pixel is, in a byte: see `code_of`.
 ZERO, FIRST_CLASS, FIRST_KIND, UNDECLARED = 0, 1, 128, 255
@@ -129,9 +130,9 @@ def _row_of(cell: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, high
         row = used[0]
         row_of_cell[cell] = row
         used[0] += 1
-        for band in range(sums.shape[1]):
-            sums[row, band, LOWEST] = lowest
-            sums[row, band, HIGHEST] = highest
+        for band in range(sums.shape[0]):
+            sums[band, row, LOWEST] = lowest
+            sums[band, row, HIGHEST] = highest
     return row
 
 
@@ -203,7 +204,7 @@ def add_values(
             row = row_of_cell[of]
             if row < 0:
                 row = _row_of(of, row_of_cell, used, sums, lowest, highest)
-            line, area_line, sum_line = counts[row, band], areas[row, band], sums[row, band]
+            line, area_line, sum_line = counts[band, row], areas[band, row], sums[band, row]
             line[OTHER_THAN_ZERO] += count * weight
             line[POSITIVE] += positive * weight
             area_line[POSITIVE_AREA] += positive * weight * area
@@ -219,7 +220,7 @@ def add_values(
             sum_line[HIGHEST] = max(sum_line[HIGHEST], high)
             if buckets.size:
                 for inner in range(begin, index):
-                    histogram[row, band, buckets[inner]] += weight
+                    histogram[band, row, buckets[inner]] += weight
         above[:] = 0
 
 
@@ -254,11 +255,11 @@ def add_others(
             cell = run_cells[run]
             if cell >= 0:
                 row = _row_of(cell, row_of_cell, used, sums, lowest, highest)
-                counts[row, band, column] += (stop - position) * each
+                counts[band, row, column] += (stop - position) * each
             else:
                 for part in range(split_first[-1 - cell], split_first[-cell]):
                     row = _row_of(split_cells[part], row_of_cell, used, sums, lowest, highest)
-                    counts[row, band, column] += np.int64(split_weights[part])
+                    counts[band, row, column] += np.int64(split_weights[part])
             position = stop
 
 

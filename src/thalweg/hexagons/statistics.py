@@ -75,7 +75,7 @@ class CellStatistics:
 
     @property
     def valid(self) -> Numbers:
-        return self._in_pixels(self._valid)
+        return self._in_pixels(self._valid_everywhere())
 
     @property
     def nodata(self) -> Numbers:
@@ -88,7 +88,7 @@ class CellStatistics:
     @property
     def wet(self) -> Numbers:
         """The valid pixels above zero."""
-        return self._in_pixels(self._dense(POSITIVE))
+        return self._in_pixels(self._everywhere(self._counted(POSITIVE), 0))
 
     @property
     def wet_area_km2(self) -> Floats:
@@ -96,46 +96,47 @@ class CellStatistics:
 
     def above(self, depth_m: float) -> Numbers:
         """The valid pixels above a threshold; `UsageError` for one that was not measured."""
-        return self._in_pixels(self._above(depth_m))
+        return self._in_pixels(self._everywhere(self._above(depth_m), 0))
 
     def area_above_km2(self, depth_m: float) -> Floats:
         return self._area_km2(FIRST_AREA_ABOVE + self._threshold(depth_m))
 
     @property
     def wet_share(self) -> Floats:
-        return _ratio(self._dense(POSITIVE), self._valid)
+        return self._per_valid(self._counted(POSITIVE))
 
     def share_above(self, depth_m: float) -> Floats:
-        return _ratio(self._above(depth_m), self._valid)
+        return self._per_valid(self._above(depth_m))
 
     @property
     def total(self) -> Numbers:
         """The sum of the valid pixels."""
-        return self._in_pixels(self._dense_sum(TOTAL))
+        return self._in_pixels(self._everywhere(self.sums[:, :, TOTAL], 0))
 
-    @cached_property
+    @property
     def mean(self) -> Floats:
-        return _ratio(self._dense_sum(TOTAL), self._valid)
+        return self._per_valid(self.sums[:, :, TOTAL])
 
     @property
     def wet_mean(self) -> Floats:
         """The mean of the pixels above zero, where none lies below; else of all but zeros."""
-        return _ratio(self._dense_sum(TOTAL), self._dense(OTHER_THAN_ZERO))
+        mean = _ratio(self.sums[:, :, TOTAL], self._counted(OTHER_THAN_ZERO))
+        return self._everywhere(mean, np.nan)
 
     @property
     def std(self) -> Floats:
         """The standard deviation of the population of valid pixels."""
-        mean = self.mean
-        variance = _ratio(self._dense_sum(SQUARES), self._valid) - mean * mean
-        return np.sqrt(np.maximum(variance, 0))
+        mean = _ratio(self.sums[:, :, TOTAL], self._valid)
+        variance = _ratio(self.sums[:, :, SQUARES], self._valid) - mean * mean
+        return self._everywhere(np.sqrt(np.maximum(variance, 0)), self._of_zeros)
 
     @property
     def minimum(self) -> Floats:
-        return self._extreme(LOWEST, np.minimum)
+        return self._everywhere(self._extreme(LOWEST, np.minimum), self._of_zeros)
 
     @property
     def maximum(self) -> Floats:
-        return self._extreme(HIGHEST, np.maximum)
+        return self._everywhere(self._extreme(HIGHEST, np.maximum), self._of_zeros)
 
     def percentile(self, q: float) -> Floats:
         """The value below which `q` per cent of the valid pixels lie, by nearest rank.
@@ -145,18 +146,18 @@ class CellStatistics:
         """
         if not self.measures.histogram:
             raise UsageError("no histogram was measured", hint="measure with histogram=True")
-        valid = self._valid
-        rank = np.maximum(np.ceil(q / 100 * valid), 1).astype(np.int64)
-        found = np.zeros(valid.shape)
-        zeros = valid - self._dense(OTHER_THAN_ZERO)
+        rank = np.maximum(np.ceil(q / 100 * self._valid), 1).astype(np.int64)
+        found = np.zeros(rank.shape)
+        zeros = self._valid - self._counted(OTHER_THAN_ZERO)
         values, zero = self.measures.buckets.values(), self.measures.buckets.zero
-        for start in range(0, len(self.occupied), _ROWS_AT_ONCE):
-            some = self.occupied[start : start + _ROWS_AT_ONCE]
-            counts = self.histogram[start : start + _ROWS_AT_ONCE].astype(np.int64)
+        for start in range(0, len(rank), _ROWS_AT_ONCE):
+            some = slice(start, start + _ROWS_AT_ONCE)
+            counts = self.histogram[some].astype(np.int64)
             counts[:, :, zero] += zeros[some]
             bucket = (np.cumsum(counts, axis=-1) < rank[some, :, None]).sum(axis=-1)
             found[some] = values[np.minimum(bucket, len(values) - 1)]
-        return np.clip(found, self.minimum, self.maximum)
+        lowest, highest = self._extreme(LOWEST, np.minimum), self._extreme(HIGHEST, np.maximum)
+        return self._everywhere(np.clip(found, lowest, highest), self._of_zeros)
 
     def with_data(self) -> CellStatistics:
         """Without the cells that are nodata in every band."""
@@ -240,56 +241,77 @@ class CellStatistics:
         per_pixel = self.measures.rule.samples
         return samples if per_pixel == 1 else samples / per_pixel
 
-    def _dense(self, column: int) -> Integers:
-        dense = np.zeros((len(self.cells), len(self.measures.bands)), np.int64)
-        dense[self.occupied] = self.counts[:, :, column]
-        return dense
+    # Of the occupied cells, [m, bands] ----------------------------------------------------------
 
-    def _area_km2(self, column: int) -> Floats:
-        dense = np.zeros((len(self.cells), len(self.measures.bands)))
-        dense[self.occupied] = self.areas[:, :, column] / _MM2_PER_KM2
-        return dense
+    def _counted(self, column: int) -> Integers:
+        return self.counts[:, :, column].astype(np.int64)
 
-    def _dense_sum(self, column: int) -> Numbers:
-        dense = np.zeros((len(self.cells), len(self.measures.bands)), self.sums.dtype)
-        dense[self.occupied] = self.sums[:, :, column]
-        return dense
+    @cached_property
+    def _zeros(self) -> Integers:
+        looked_at = [NODATA, OTHER_THAN_ZERO]
+        looked_at += range(FIRST_SPECIAL, FIRST_SPECIAL + len(self.measures.special))
+        zeros: Integers = self._plain[self.occupied] - self.counts[:, :, looked_at].sum(axis=-1)
+        return zeros
+
+    @cached_property
+    def _valid(self) -> Integers:
+        other = self._counted(OTHER_THAN_ZERO)
+        return other + self._zeros if self.measures.zero == "valid" else other
 
     def _extreme(self, column: int, further: np.ufunc) -> Floats:
         """The extreme of the values other than zero and, where zeros are valid, of these."""
-        other, valid = self._dense(OTHER_THAN_ZERO), self._valid
-        extreme = self._dense_sum(column).astype(np.float64)
+        other, valid = self._counted(OTHER_THAN_ZERO), self._valid
+        extreme = self.sums[:, :, column].astype(np.float64)
         with_zero = np.where(other > 0, further(extreme, 0), 0.0)
         found = np.where(valid > other, with_zero, extreme)
         return np.where(valid > 0, found, np.nan)
 
-    @cached_property
-    def _valid(self) -> Integers:
-        other = self._dense(OTHER_THAN_ZERO)
-        return other + self._zeros() if self.measures.zero == "valid" else other
+    def _above(self, depth_m: float) -> Integers:
+        first = FIRST_SPECIAL + len(self.measures.special)
+        return self._counted(first + self._threshold(depth_m))
 
-    def _zeros(self) -> Integers:
-        looked_at = [NODATA, OTHER_THAN_ZERO]
-        looked_at += range(FIRST_SPECIAL, FIRST_SPECIAL + len(self.measures.special))
-        zeros = np.repeat((self.samples - self.voids)[:, None], len(self.measures.bands), axis=1)
-        zeros[self.occupied] -= self.counts[:, :, looked_at].sum(axis=-1)
-        return zeros
+    # Of all cells, [n, bands] or [n, 1] ---------------------------------------------------------
+
+    def _everywhere(self, there: Numbers, elsewhere: Any) -> Numbers:
+        """What the occupied cells have, and the others."""
+        found = np.empty((len(self.cells), len(self.measures.bands)), there.dtype)
+        found[:] = elsewhere
+        found[self.occupied] = there
+        return found
+
+    @property
+    def _plain(self) -> Integers:
+        """Samples that are not nodata in every band: zeros, in cells that are not occupied."""
+        return (self.samples - self.voids)[:, None]
+
+    @cached_property
+    def _of_zeros(self) -> Floats:
+        """The mean of a cell without anything but zeros, likewise its extremes and shares."""
+        are_valid = (self._plain > 0) & (self.measures.zero == "valid")
+        return np.where(are_valid, 0.0, np.nan)
+
+    def _per_valid(self, part: Numbers) -> Floats:
+        return self._everywhere(_ratio(part, self._valid), self._of_zeros)
+
+    def _area_km2(self, column: int) -> Floats:
+        return self._everywhere(self.areas[:, :, column] / _MM2_PER_KM2, 0)
+
+    def _valid_everywhere(self) -> Integers:
+        return self._everywhere(self._valid, self._plain if self.measures.zero == "valid" else 0)
 
     def _nodata(self) -> Integers:
         return self._kind("nodata", NODATA) + self.voids[:, None]
 
     def _kind(self, meaning: str, column: int) -> Integers:
-        counted = self._dense(column)
-        return counted + self._zeros() if self.measures.zero == meaning else counted
+        counted = self._counted(column)
+        if self.measures.zero == meaning:
+            return self._everywhere(counted + self._zeros, self._plain)
+        return self._everywhere(counted, 0)
 
     def _special(self, meaning: str) -> Integers:
         if meaning not in self.measures.special:
             raise UsageError(f"{meaning!r} is no special value of these pixels")
         return self._kind(meaning, FIRST_SPECIAL + self.measures.special.index(meaning))
-
-    def _above(self, depth_m: float) -> Integers:
-        first = FIRST_SPECIAL + len(self.measures.special)
-        return self._dense(first + self._threshold(depth_m))
 
     def _threshold(self, depth_m: float) -> int:
         if depth_m not in self.measures.depths_m:

@@ -166,10 +166,10 @@ class Tally:
         self._voids = np.zeros(cells, np.int64)
         self._row_of_cell = np.full(cells, -1, np.int32)
         self._used = np.zeros(1, np.int64)
-        self._counts = _untouched_zeros((cells, bands, columns), counts_dtype(index.samples))
-        self._areas = _untouched_zeros((cells, bands, FIRST_AREA_ABOVE + thresholds), np.int64)
-        self._sums = _untouched_zeros((cells, bands, 4), measures.sums_dtype)
-        self._histogram = _untouched_zeros((cells, bands, buckets), np.uint32)
+        self._counts = _untouched_zeros((bands, cells, columns), counts_dtype(index.samples))
+        self._areas = _untouched_zeros((bands, cells, FIRST_AREA_ABOVE + thresholds), np.int64)
+        self._sums = _untouched_zeros((bands, cells, 4), measures.sums_dtype)
+        self._histogram = _untouched_zeros((bands, cells, buckets), np.uint32)
         self._lowest, self._highest = extremes(measures)
         self._zero = measures.sums_dtype.type(0)
 
@@ -244,8 +244,8 @@ class Tally:
             areas_mm2=self.index.areas_mm2,
             voids=self._voids,
             occupied=occupied[np.argsort(self._row_of_cell[occupied])],
-            counts=self._counts[:used],
-            areas=self._areas[:used],
-            sums=self._sums[:used],
-            histogram=self._histogram[:used],
+            counts=self._counts[:, :used].swapaxes(0, 1),
+            areas=self._areas[:, :used].swapaxes(0, 1),
+            sums=self._sums[:, :used].swapaxes(0, 1),
+            histogram=self._histogram[:, :used].swapaxes(0, 1),
         )
