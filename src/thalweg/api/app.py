@@ -18,10 +18,11 @@ from thalweg.api.parts import Part
 from thalweg.api.public_url import PublicUrl
 from thalweg.api.requests import Requests
 from thalweg.api.services import Services
+from thalweg.api.stac.part import STAC
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import ServeSettings, Settings
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (STAC,)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Range", "X-API-Key"]
 _SHOWN = ["Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID"]
