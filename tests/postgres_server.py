@@ -22,7 +22,8 @@ def postgres() -> Iterator[str]:
     folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
     user = _user(folder)
     try:
-        _call(user, binaries / "initdb", "-D", folder / "data", "-U", "tester", "--no-sync")
+        new = ("-D", folder / "data", "-U", "tester", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        _call(user, binaries / "initdb", *new)
         options = f"-c listen_addresses='' -c fsync=off -k {folder}"
         start = ("-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
         _call(user, binaries / "pg_ctl", *start)

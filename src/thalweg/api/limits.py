@@ -68,6 +68,8 @@ class Limits:
             more = message.get("more_body", False)
         if b"\0" in body or b"\\u0000" in body:
             raise _nul("the body")
+        if scope["method"] in ("POST", "PUT") and not body.lstrip().startswith(b"{"):
+            raise InvalidRequest("the body is no JSON object")
         return bytes(body)
 
     def _check_size(self, size: int) -> None:

@@ -64,8 +64,6 @@ class Asked:
 async def of_body(request: Request) -> Asked:
     """What a POST asks for."""
     body = await request.json()
-    if not isinstance(body, dict):
-        raise InvalidRequest("the body is a JSON object")
     unknown = sorted(set(body) - _IN_BODY)
     if unknown:
         raise InvalidRequest(
@@ -186,7 +184,9 @@ def _of_query(query: Any) -> Node:
     for name, comparisons in query.items():
         for op, value in _comparisons(name, comparisons):
             conditions.append({"op": op, "args": [{"property": name}, value]})
-    return parse_filter({"op": "and", "args": conditions}, "cql2-json") if conditions else None
+    if len(conditions) > 1:
+        return parse_filter({"op": "and", "args": conditions}, "cql2-json")
+    return parse_filter(conditions[0], "cql2-json") if conditions else None
 
 
 def _comparisons(name: str, comparisons: Any) -> list[tuple[str, Any]]:
