@@ -166,7 +166,7 @@ def _first_fault(error: Exception) -> str:
 def _boolean(node: Node) -> Node:
     """A condition, in the one spelling."""
     if isinstance(node, bool):
-        return node
+        return {"op": "=", "args": [1, int(node)]}  # pgSTAC takes no constants
     op, args = _operation(node)
     if op in LOGICAL:
         return {"op": op, "args": [_boolean(one) for one in args]}
@@ -182,6 +182,8 @@ def _boolean(node: Node) -> Node:
         return {"op": op, "args": [first, values]}
     if op == "like":
         value, pattern = _scalars(args, 2, op)
+        if _is_time(value):
+            raise InvalidFilter("like compares text, and the property is a time")
         _check_pattern(pattern)
         return {"op": op, "args": [value, pattern]}
     if op == "isnull":
@@ -211,7 +213,13 @@ def _scalars(args: list[Node], count: int, op: str) -> list[Node]:
     checked = [_scalar(one) for one in args]
     if op != "isnull" and not any(isinstance(one, dict) for one in checked):
         raise InvalidFilter(f"{op} takes a property")
-    return checked
+    if not any(_is_time(one) for one in checked):
+        return checked
+    return [one if isinstance(one, dict) else {"timestamp": _moment(one)} for one in checked]
+
+
+def _is_time(node: Node) -> bool:
+    return isinstance(node, dict) and node.get("property") in TIMES
 
 
 def _scalar(node: Node) -> Node:
@@ -320,7 +328,7 @@ def _array(node: Node) -> Node:
     if isinstance(node, Mapping) and "property" in node:
         return {"property": property_name(node["property"])}
     if isinstance(node, list) and all(isinstance(one, (str, int, float, bool)) for one in node):
-        return node
+        return [one if isinstance(one, (str, bool)) else _number(one) for one in node]
     raise InvalidFilter("an array is a property, or a list of single values")
 
 

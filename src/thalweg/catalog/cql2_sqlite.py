@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from thalweg.catalog.cql2 import ARITHMETIC, COMPARISONS, LOGICAL, SPATIAL, TEMPORAL, Node
 from thalweg.catalog.geometries import shape_of, spans_of
-from thalweg.catalog.moments import EVER, NEVER, moment
+from thalweg.catalog.moments import EVER, NEVER
 from thalweg.errors import InvalidFilter
 
 type Kind = Literal["time", "text", "number"]
@@ -68,8 +68,6 @@ class Compiler:
 
     def condition(self, node: Node) -> str:
         """The SQL of a checked filter."""
-        if isinstance(node, bool):
-            return "1" if node else "0"
         op, args = node["op"], node["args"]
         if op == "not":
             return f"NOT ({self.condition(args[0])})"
@@ -184,14 +182,11 @@ def json_path(name: str) -> str:
 
 
 def _literal(value: str | float | bool, kind: Kind) -> str | float:
-    try:
-        if kind == "number":
+    if kind == "number":
+        try:
             return float(value)
-        if kind == "time":
-            return moment(str(value))
-    except ValueError as error:
-        told = "a number" if kind == "number" else "a time"
-        raise InvalidFilter(f"{str(value)[:40]!r} is compared with {told}") from error
+        except ValueError as error:
+            raise InvalidFilter(f"{str(value)[:40]!r} is compared with a number") from error
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
