@@ -8,6 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from stac_fastapi.types.errors import (
+    ConflictError,
+    ForeignKeyError,
+    InvalidQueryParameter,
+    NotFoundError,
+)
 
 from thalweg import __version__
 from thalweg.api.access import require
@@ -147,4 +153,10 @@ async def opened(app: FastAPI, services: Services) -> AsyncIterator[None]:
         yield
 
 
-STAC = Part(PREFIX, TITLE, install, opened)
+STATUSES: dict[type[Exception], int] = {
+    ConflictError: 409,
+    ForeignKeyError: 404,  # the collection of an item is not there
+    InvalidQueryParameter: 400,
+    NotFoundError: 404,
+}
+STAC = Part(PREFIX, TITLE, install, opened, STATUSES)
