@@ -73,6 +73,7 @@ def parse_filter(given: str | Mapping[str, Any], language: Language) -> Node:
     """The filter as CQL2 JSON in the one spelling; raises `InvalidFilter`."""
     node = _from_text(given) if language == "cql2-text" else _from_json(given)
     _check_size(node)
+    node = _with_flat_between(node)
     _check_schema(node)
     return _boolean(node)
 
@@ -151,6 +152,15 @@ def _check_schema(node: Node) -> None:
         cql2.parse_json(json.dumps(node)).validate()
     except Exception as error:  # the parser raises no narrower class
         raise InvalidFilter("not a CQL2 filter") from error
+
+
+def _with_flat_between(node: Node) -> Node:
+    """`between` with its bounds side by side: drafts of CQL2, and clients, have them in a list."""
+    if not isinstance(node, Mapping) or not isinstance(args := node.get("args"), list):
+        return node
+    if node.get("op") == "between" and len(args) == 2 and isinstance(args[1], list):
+        return {**node, "args": [args[0], *args[1]]}
+    return {**node, "args": [_with_flat_between(one) for one in args]}
 
 
 def _first_fault(error: Exception) -> str:

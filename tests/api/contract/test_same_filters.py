@@ -130,6 +130,13 @@ def test_filters_in_json_stand_in_parameters_too(both: Both) -> None:
     assert len(same(both.get("/stac/search", **params))["features"]) == 3
 
 
+def test_bounds_of_between_may_stand_in_a_list(both: Both) -> None:
+    """As drafts of CQL2 had it, and stac-api-validator has."""
+    between = {"op": "between", "args": [{"property": "thalweg:year"}, [2021, 2023]]}
+    found = same(both.search(filter={"op": "not", "args": [between]}, limit=100))
+    assert len(found["features"]) == 17
+
+
 def test_every_operator_has_a_filter() -> None:
     whole = " ".join(FILTERS).lower()
     spelled = {one.replace("contained_by", "containedby") for one in ARRAYS}

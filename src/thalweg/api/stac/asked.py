@@ -78,7 +78,7 @@ async def of_body(request: Request) -> Asked:
         ],
         include=fields.get("include") or (),
         exclude=fields.get("exclude") or (),
-        language="cql2-json",
+        language="cql2-text" if isinstance(body.get("filter"), str) else "cql2-json",
     )
 
 

@@ -45,7 +45,6 @@ def install(app: FastAPI, services: Services) -> None:
         FieldsExtension,
         ItemCollectionFilterExtension,
         OffsetPaginationExtension,
-        SearchFilterExtension,
         TokenPaginationExtension,
     )
     from stac_fastapi.extensions.fields import FieldsConformanceClasses
@@ -58,14 +57,14 @@ def install(app: FastAPI, services: Services) -> None:
     from stac_fastapi.pgstac.extensions import QueryExtension
     from stac_fastapi.pgstac.types.search import PgstacSearch
 
-    from thalweg.api.stac.conformance import FILTER, ITEM_FILTER
+    from thalweg.api.stac.filtering import FILTER, ITEM_FILTER, FilterExtension
 
     filters, client = _clients(services)
     search = [
         QueryExtension(),
         SearchSortExtension(),
         FieldsExtension(),
-        SearchFilterExtension(client=filters, conformance_classes=FILTER),
+        FilterExtension(client=filters, conformance_classes=FILTER),
         TokenPaginationExtension(),
     ]
     items = [

@@ -1,0 +1,47 @@
+"""The filter extension: what of CQL2 is answered, and in which encodings."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from stac_fastapi.extensions import SearchFilterExtension
+from stac_fastapi.extensions.filter import FilterConformanceClasses as Classes
+
+_CQL2 = [
+    Classes.FILTER,
+    Classes.BASIC_CQL2,
+    Classes.CQL2_JSON,
+    Classes.CQL2_TEXT,
+    Classes.ADVANCED_COMPARISON_OPERATORS,
+    Classes.CASE_INSENSITIVE_COMPARISON,
+    Classes.ACCENT_INSENSITIVE_COMPARISON,
+    Classes.BASIC_SPATIAL_FUNCTIONS,
+    Classes.SPATIAL_FUNCTIONS,
+    Classes.TEMPORAL_FUNCTIONS,
+    Classes.ARRAY_FUNCTIONS,
+    Classes.PROPERTY_PROPERTY,
+    Classes.ARITHMETIC,
+]
+FILTER = [*_CQL2, Classes.SEARCH]
+ITEM_FILTER = [*_CQL2, Classes.ITEMS]
+
+
+class FilterBody(BaseModel):
+    """A filter in a body: clients send text there too."""
+
+    filter_expr: dict[str, Any] | str | None = Field(
+        None, alias="filter", description="A CQL2 filter, as JSON or as text."
+    )
+    filter_crs: str | None = Field(
+        None, alias="filter-crs", description="The reference system of its geometries: CRS84."
+    )
+    filter_lang: Literal["cql2-json", "cql2-text"] | None = Field(
+        None, alias="filter-lang", description="The encoding of the filter."
+    )
+
+
+class FilterExtension(SearchFilterExtension):  # type: ignore[misc]
+    """The filter of searches."""
+
+    POST = FilterBody
