@@ -18,19 +18,18 @@ from stac_fastapi.pgstac.models.links import (
     PagingLinks,
     SearchLinks,
 )
-from stac_fastapi.types.core import AsyncBaseCoreClient
 
 from thalweg.api.services import services_of
 from thalweg.api.stac import asked
 from thalweg.api.stac.asked import Asked
 from thalweg.api.stac.fields import answer, only_fields
-from thalweg.api.stac.links import queryables_link
+from thalweg.api.stac.links import Browseable, queryables_link
 from thalweg.catalog.ledger import Document
 from thalweg.catalog.queryables import queryables_document
 
 
 @attr.s
-class EmbeddedClient(AsyncBaseCoreClient):  # type: ignore[misc]
+class EmbeddedClient(Browseable):
     """stac-fastapi's client over `Catalog`; links are made as stac-fastapi.pgstac makes them."""
 
     async def all_collections(self, request: Request, **given: Any) -> Document | JSONResponse:

@@ -57,12 +57,12 @@ def install(app: FastAPI, services: Services) -> None:
     from stac_fastapi.pgstac.extensions import QueryExtension
     from stac_fastapi.pgstac.types.search import PgstacSearch
 
-    from thalweg.api.stac.filtering import FILTER, ITEM_FILTER, FilterExtension
+    from thalweg.api.stac.offered import CORE, FILTER, ITEM_FILTER, SORT, FilterExtension
 
     filters, client = _clients(services)
     search = [
         QueryExtension(),
-        SearchSortExtension(),
+        SearchSortExtension(conformance_classes=SORT),
         FieldsExtension(),
         FilterExtension(client=filters, conformance_classes=FILTER),
         TokenPaginationExtension(),
@@ -96,7 +96,7 @@ def install(app: FastAPI, services: Services) -> None:
         router=APIRouter(prefix=PREFIX, tags=["STAC"]),
         settings=settings,
         extensions=[*search, *items, collections, *_transactions(services, settings)],
-        client=client(landing_page_id=LANDING_PAGE),
+        client=client(landing_page_id=LANDING_PAGE, base_conformance_classes=CORE),
         stac_version=STAC_VERSION,
         exceptions={},
         response_class=JSONResponse,

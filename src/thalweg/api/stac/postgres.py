@@ -25,7 +25,7 @@ from thalweg.api.services import Services
 from thalweg.api.stac import asked
 from thalweg.api.stac.asked import Asked
 from thalweg.api.stac.fields import answer, only_fields
-from thalweg.api.stac.links import queryables_link
+from thalweg.api.stac.links import Browseable, queryables_link
 from thalweg.catalog.item_search import ItemSearch
 from thalweg.catalog.ledger import Document
 from thalweg.catalog.moments import EVER, NEVER
@@ -62,7 +62,7 @@ async def opened(app: FastAPI, services: Services) -> AsyncIterator[None]:
 
 
 @attr.s
-class PostgresClient(CoreCrudClient):  # type: ignore[misc]
+class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
     """stac-fastapi.pgstac's client, asked in one spelling, whatever the request's was."""
 
     async def all_collections(self, request: Request, **given: Any) -> Document | JSONResponse:

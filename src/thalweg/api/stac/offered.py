@@ -1,4 +1,4 @@
-"""The filter extension: what of CQL2 is answered, and in which encodings."""
+"""What of CQL2 and of sorting is offered, and in which encodings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from stac_fastapi.extensions import SearchFilterExtension
 from stac_fastapi.extensions.filter import FilterConformanceClasses as Classes
+from stac_fastapi.types.conformance import BASE_CONFORMANCE_CLASSES
 
 _CQL2 = [
     Classes.FILTER,
@@ -23,8 +24,11 @@ _CQL2 = [
     Classes.PROPERTY_PROPERTY,
     Classes.ARITHMETIC,
 ]
+CORE = [*BASE_CONFORMANCE_CLASSES, "https://api.stacspec.org/v1.0.0/browseable"]
 FILTER = [*_CQL2, Classes.SEARCH]
 ITEM_FILTER = [*_CQL2, Classes.ITEMS]
+# pystac-client knows the older one only.
+SORT = [f"https://api.stacspec.org/{version}/item-search#sort" for version in ("v1.0.0", "v1.1.0")]
 
 
 class FilterBody(BaseModel):
