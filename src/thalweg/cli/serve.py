@@ -46,7 +46,8 @@ def serve(
     host = wanted.host if host is None else host
     port = wanted.port if port is None else port
     app = create_app(place, settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("thalweg").setLevel(logging.INFO)
     config = uvicorn.Config(
         app, host, port, access_log=False, log_level="warning", timeout_graceful_shutdown=10
     )
