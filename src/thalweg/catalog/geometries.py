@@ -31,7 +31,7 @@ def checked_geometry(given: Mapping[str, Any]) -> GeoJson:
     """A GeoJSON geometry as it was given; raises `InvalidRequest`."""
     import shapely
 
-    if given.get("type") not in _TYPES:
+    if str(given.get("type")) not in _TYPES:
         raise InvalidRequest("a geometry is GeoJSON of a known type", hint=", ".join(_TYPES))
     _check_vertices([given.get("coordinates"), given.get("geometries")])
     try:
@@ -58,6 +58,8 @@ def box_geometry(given: Sequence[float]) -> GeoJson:
 
 def checked_box(given: Sequence[float]) -> tuple[float, float, float, float]:
     """West, south, east and north of a box of 4 or 6 numbers; raises `InvalidRequest`."""
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence):
+        raise InvalidRequest("bbox is a list of numbers")
     if len(given) not in (4, 6):
         raise InvalidRequest(f"bbox has {len(given)} numbers", hint="give 4, or 6 with heights")
     if not all(isinstance(one, (int, float)) and math.isfinite(one) for one in given):

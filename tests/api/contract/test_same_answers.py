@@ -251,7 +251,9 @@ def test_collections_are_searched_the_same(both: Both, params: Any, count: int) 
 # Pages -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [pytest.param(1, marks=pytest.mark.slow), 2, 7])
+@pytest.mark.parametrize(
+    "size", [*(pytest.param(size, marks=pytest.mark.slow) for size in (1, 2)), 7]
+)
 @pytest.mark.parametrize(
     "search",
     [
