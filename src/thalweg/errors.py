@@ -453,3 +453,42 @@ class JobsBusy(JobError):
     """Another process holds the lock of the record of runs."""
 
     transient = True
+
+
+# The service -----------------------------------------------------------------------------------
+
+
+class RequestError(ThalwegError):
+    """The request cannot be answered as it stands."""
+
+
+class InvalidRequest(RequestError):
+    """A parameter, header or body of the request is not valid."""
+
+
+class UnknownParameter(RequestError):
+    """The request has a parameter that this path does not take."""
+
+
+class RequestTooLarge(RequestError):
+    """The request is larger than the service takes."""
+
+
+class InvalidFilter(RequestError):
+    """The filter is not CQL2, or uses what is not offered."""
+
+
+class KeyRequired(RequestError):
+    """This takes an API key."""
+
+
+class KeyRefused(RequestError):
+    """The API key does not allow this."""
+
+
+class ItemExists(RequestError):
+    """An item or collection of that id is there already."""
+
+
+class AnswerTookTooLong(RequestError):
+    """The answer took longer than the service gives to one request."""

@@ -6,10 +6,19 @@ in the file `thalweg.toml` of the workspace, under the table of its concern.
 
 from __future__ import annotations
 
+import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -75,6 +84,75 @@ class BuildingSettings(BaseModel):
     )
 
 
+class Role(StrEnum):
+    """What the bearer of a key may do; each may also do what those before it may."""
+
+    READER = "reader"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class ServeSettings(BaseModel):
+    """How `thalweg serve` answers, and how much it gives to one request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(
+        8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one."
+    )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$",
+        description="Where clients find the service, such as https://maps.example.org/flood: "
+        "all links begin with it. Default: the host that a request names.",
+    )
+    cors_origins: list[str] = Field(
+        ["*"],
+        description="Web pages that may call the service. With `*` browsers send no credentials.",
+    )
+    public_reading: bool = Field(
+        True, description="Whether reading takes no key. Writing always takes one."
+    )
+    keys: dict[str, Role] = Field(
+        {},
+        description="The SHA-256 of each API key in hexadecimal, and the role that it gives.",
+    )
+    transactions: bool = Field(
+        False, description="Whether operators may write items and collections through /stac."
+    )
+    max_body: ByteSize = Field(
+        ByteSize(1 << 20), ge=1024, description="The largest body of a request."
+    )
+    max_url: int = Field(16_384, ge=256, description="The longest path and query, in characters.")
+    max_parameter: int = Field(
+        12_288, ge=128, description="The longest value of one query parameter, in characters."
+    )
+    max_items: int = Field(1000, ge=1, description="The most items on a page of a search.")
+    pool_size: int = Field(
+        8, ge=1, description="The most database connections of each pool of a process."
+    )
+    statement_seconds: float = Field(
+        10, gt=0, description="How long the database may take for one statement."
+    )
+    read_role: str = Field(
+        "",
+        description="The database role that reading takes on. Default: that of the URL, in "
+        "read-only transactions.",
+    )
+    health_seconds: float = Field(
+        5, ge=0, description="How long the last look at a dependency counts."
+    )
+
+    @field_validator("keys")
+    @classmethod
+    def _digests(cls, keys: dict[str, Role]) -> dict[str, Role]:
+        for digest in keys:
+            if not re.fullmatch(r"[0-9a-f]{64}", digest):
+                raise ValueError("a key is given as its SHA-256 in 64 hexadecimal digits")
+        return keys
+
+
 class Settings(BaseSettings):
     """The settings of a workspace: environment variables count more than its settings file."""
 
@@ -85,8 +163,11 @@ class Settings(BaseSettings):
     zones: ZoneSettings = ZoneSettings()
     jobs: JobSettings = JobSettings()
     buildings: BuildingSettings = BuildingSettings()
+    serve: ServeSettings = ServeSettings()
     database_url: str = Field(
-        "", description="A PostgreSQL database with PostGIS, which tables of buildings go to too."
+        "",
+        description="A PostgreSQL database with PostGIS, which tables of buildings go to too, and "
+        "from which `thalweg serve` answers.",
     )
 
     @classmethod

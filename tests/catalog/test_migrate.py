@@ -31,6 +31,11 @@ def made_of(engine: Engine) -> dict[tuple[str, str], tuple[str, ...]]:
     }
 
 
+def is_declared(name: str, kind: str, _parents: object) -> bool:
+    """SQLAlchemy knows nothing of virtual tables; `made_of` compares them."""
+    return kind != "table" or not name.startswith("item_boxes")
+
+
 def test_the_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
     open_catalog(tmp_path / "migrated.db").close()
     migrated = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
@@ -38,7 +43,8 @@ def test_the_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
     schema.metadata.create_all(declared)
     assert made_of(migrated) == made_of(declared)
     with migrated.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": is_declared}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, schema.metadata) == []
     migrated.dispose()
     declared.dispose()

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 from building_files import house, source, write_parquet
-from postgres_server import postgres
 
+from postgres_server import postgres
 from thalweg.errors import DatabaseError, DatabaseUnavailable
 from thalweg.exposure.cleaning import Wanted
 from thalweg.exposure.normalise import Rules, Source, normalise

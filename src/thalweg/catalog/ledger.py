@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from thalweg.domain.layers import Layer, Theme
+
+if TYPE_CHECKING:
+    from thalweg.catalog.item_search import Found, ItemSearch, Page
 
 type Document = dict[str, Any]
 """A JSON object: a STAC item or collection, or facts about a file."""
@@ -185,6 +188,28 @@ class Catalog(Protocol):
 
     def item(self, collection_id: str, item_id: str) -> Document:
         """The item of that id; raises `ItemNotFound`."""
+
+    def put_items(self, items: Iterable[Document], *, new: bool | None = None) -> None:
+        """Put items that no artifact stands behind, in one transaction.
+
+        With `new` none may be there yet (`ItemExists`), with `new=False` all must be
+        (`ItemNotFound`). Raises `CollectionNotFound`.
+        """
+
+    def delete_item(self, collection_id: str, item_id: str) -> None:
+        """Delete an item, not its files; raises `ItemNotFound`."""
+
+    def delete_collection(self, collection_id: str) -> None:
+        """Delete a collection and its items, not their files; raises `CollectionNotFound`."""
+
+    def find_items(self, search: ItemSearch) -> Page:
+        """One page of the items that a search finds; raises `InvalidFilter`, `InvalidRequest`."""
+
+    def find_collections(self, search: ItemSearch, offset: int = 0) -> Found:
+        """Some of the collections that a search finds; raises `InvalidFilter`."""
+
+    def property_types(self, collection_id: str | None = None) -> dict[str, str]:
+        """The JSON type of each property that items of a collection (or all) have."""
 
     def put_layers(
         self, layers: Iterable[Layer], themes: Iterable[Theme] = (), *, pipeline: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     Boolean,
@@ -18,10 +19,11 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    event,
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -106,13 +108,26 @@ collections = Table(
 items = Table(
     "items",
     metadata,
+    Column("number", Integer, primary_key=True),
     Column("collection_id", String, ForeignKey("collections.id"), nullable=False),
     Column("id", String, nullable=False),
-    Column("artifact_id", Integer, ForeignKey("artifacts.id"), nullable=False),
+    Column("artifact_id", Integer, ForeignKey("artifacts.id")),
+    Column("starts", String),
+    Column("ends", String),
     Column("document", JSON, nullable=False),
-    PrimaryKeyConstraint("collection_id", "id"),
+    UniqueConstraint("collection_id", "id"),
     Index("ix_items_artifact_id", "artifact_id"),
+    Index("ix_items_starts", "starts", "collection_id", "id"),
+    Index("ix_items_collection_id_starts", "collection_id", "starts", "id"),
 )
+"""`starts` and `ends` are the item's times as `moments.moment` writes them."""
+
+for statement in (
+    "CREATE VIRTUAL TABLE item_boxes USING rtree(id, west, east, south, north)",
+    "CREATE TRIGGER items_forget_boxes AFTER DELETE ON items BEGIN "
+    "DELETE FROM item_boxes WHERE id IN (old.number * 2, old.number * 2 + 1); END",
+):
+    event.listen(items, "after_create", DDL(statement))  # type: ignore[no-untyped-call]
 
 themes = Table(
     "themes",

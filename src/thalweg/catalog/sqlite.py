@@ -29,14 +29,22 @@ from sqlalchemy.exc import DBAPIError
 
 from thalweg.catalog import layers as source_catalogue
 from thalweg.catalog import schema, statements
+from thalweg.catalog.functions import add_functions
+from thalweg.catalog.item_search import (
+    Found,
+    ItemSearch,
+    Page,
+    search_collections,
+    search_items,
+)
 from thalweg.catalog.ledger import Artifact, Catalog, Document, Lineage, Ref, Source
+from thalweg.catalog.queryables import known_types, property_types
 from thalweg.domain.layers import Layer, Theme
 from thalweg.errors import (
     CatalogBusy,
     CatalogError,
     CatalogUnreadable,
     DiskFull,
-    ItemNotFound,
     ThalwegError,
 )
 
@@ -114,6 +122,28 @@ class SqliteCatalog:
                     set_={"document": statement.excluded.document},
                 )
             )
+
+    def put_items(self, items: Iterable[Document], *, new: bool | None = None) -> None:
+        with self._write() as connection:
+            for item in items:
+                statements.check_collection(connection, item["collection"])
+                statements.check_item(connection, item["collection"], item["id"], new)
+                statements.put_item(connection, item, artifact_id=None)
+
+    def delete_item(self, collection_id: str, item_id: str) -> None:
+        with self._write() as connection:
+            statements.check_item(connection, collection_id, item_id, new=False)
+            connection.execute(
+                delete(_items).where(
+                    _items.c.collection_id == collection_id, _items.c.id == item_id
+                )
+            )
+
+    def delete_collection(self, collection_id: str) -> None:
+        with self._write() as connection:
+            statements.check_collection(connection, collection_id)
+            connection.execute(delete(_items).where(_items.c.collection_id == collection_id))
+            connection.execute(delete(_collections).where(_collections.c.id == collection_id))
 
     def record_sources(self, sources: Iterable[Source]) -> None:
         rows = [source.to_json() for source in sources]
@@ -224,11 +254,22 @@ class SqliteCatalog:
         with self._read() as connection:
             document: Document | None = connection.scalar(query)
         if document is None:
-            raise ItemNotFound(
-                f"the collection {collection_id!r} holds no item {item_id!r}",
-                hint="list what there is with `thalweg catalog list`",
-            )
+            raise statements.no_item(collection_id, item_id)
         return document
+
+    # Searching ----------------------------------------------------------------------------------
+
+    def find_items(self, search: ItemSearch) -> Page:
+        with self._read() as connection:
+            return search_items(connection, search, known_types(connection))
+
+    def find_collections(self, search: ItemSearch, offset: int = 0) -> Found:
+        with self._read() as connection:
+            return search_collections(connection, search, offset)
+
+    def property_types(self, collection_id: str | None = None) -> dict[str, str]:
+        with self._read() as connection:
+            return property_types(connection, collection_id)
 
     # The source catalogue -----------------------------------------------------------------------
 
@@ -307,6 +348,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
+    add_functions(connection)
 
 
 def _revision(connection: Connection, where: str) -> str | None:

@@ -7,16 +7,19 @@ from itertools import batched, groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from thalweg.catalog import schema
+from thalweg.catalog.indexing import box_rows, indexed
 from thalweg.catalog.ledger import Artifact, Document, Edge, Input, Ref
 from thalweg.errors import (
     ArtifactConflict,
     ArtifactNotFound,
     ArtifactSuperseded,
     CollectionNotFound,
+    ItemExists,
+    ItemNotFound,
 )
 
 type AnyRow = Row[*tuple[Any, ...]]
@@ -27,6 +30,7 @@ _collections, _items = schema.collections, schema.items
 PAGE = 500
 SLOT = ("pipeline", "kind", "coordinates")
 _OWN = {"id", "current"}
+_BOX = ("id", "west", "east", "south", "north")
 
 # Built once: SQLAlchemy takes longer to build a statement than SQLite to run it.
 _slot = {name: bindparam(f"slot_{name}", type_=_artifacts.c[name].type) for name in SLOT}
@@ -56,8 +60,10 @@ FORGET_SUPERSEDED_ITEMS = delete(_items).where(
 )
 PUT_ITEM = _put.on_conflict_do_update(
     index_elements=[_items.c.collection_id, _items.c.id],
-    set_={"artifact_id": _put.excluded.artifact_id, "document": _put.excluded.document},
-)
+    set_={name: _put.excluded[name] for name in ("artifact_id", "starts", "ends", "document")},
+).returning(_items.c.number)
+FORGET_BOXES = text("DELETE FROM item_boxes WHERE id IN (:number * 2, :number * 2 + 1)")
+PUT_BOX = text("INSERT INTO item_boxes VALUES (:id, :west, :east, :south, :north)")
 
 
 # Writing ----------------------------------------------------------------------------------------
@@ -106,8 +112,18 @@ def record_items(connection: Connection, items: list[tuple[int, Document]]) -> N
         if item["collection"] not in known:
             raise no_collection(item["collection"])
         connection.execute(FORGET_SUPERSEDED_ITEMS, {"artifact_id": artifact_id})
-        row = {"collection_id": item["collection"], "id": item["id"]}
-        connection.execute(PUT_ITEM, {**row, "artifact_id": artifact_id, "document": item})
+        put_item(connection, item, artifact_id)
+
+
+def put_item(connection: Connection, item: Document, artifact_id: int | None) -> None:
+    """Put one item in place of that of its id, and index it."""
+    starts, ends = indexed(item)
+    row = {"collection_id": item["collection"], "id": item["id"], "artifact_id": artifact_id}
+    row |= {"starts": starts, "ends": ends, "document": item}
+    number = int(connection.execute(PUT_ITEM, row).scalar_one())
+    connection.execute(FORGET_BOXES, {"number": number})
+    for box in box_rows(number, item):
+        connection.execute(PUT_BOX, dict(zip(_BOX, box, strict=True)))
 
 
 def current_id(connection: Connection, ref: Ref) -> int:
@@ -182,6 +198,36 @@ def _edges(connection: Connection, refs: set[Ref], *, upwards: bool) -> Iterator
             keys = [ref.key for ref in page]
             for row in connection.execute(edges.where(near.zone == zone, near.key.in_(keys))):
                 yield Edge(Ref(*row[:2]), Input(*row[2:]))
+
+
+def check_collection(connection: Connection, collection_id: str) -> None:
+    """Raises `CollectionNotFound`."""
+    found = select(_collections.c.id).where(_collections.c.id == collection_id)
+    if connection.scalar(found) is None:
+        raise no_collection(collection_id)
+
+
+def check_item(connection: Connection, collection_id: str, item_id: str, new: bool | None) -> None:
+    """Raises `ItemExists` for a `new` item that is there, `ItemNotFound` for an old one."""
+    found = select(_items.c.id).where(
+        _items.c.collection_id == collection_id, _items.c.id == item_id
+    )
+    there = connection.scalar(found) is not None
+    if new is True and there:
+        raise ItemExists(
+            f"the collection {collection_id!r} holds an item {item_id!r} already",
+            hint="put it in its place, or choose another id",
+        )
+    if new is False and not there:
+        raise no_item(collection_id, item_id)
+
+
+def no_item(collection_id: str, item_id: str) -> ItemNotFound:
+    """The error for an item that is not there."""
+    return ItemNotFound(
+        f"the collection {collection_id!r} holds no item {item_id!r}",
+        hint="list what there is with `thalweg catalog list`",
+    )
 
 
 def no_collection(collection_id: str) -> CollectionNotFound:

@@ -18,6 +18,7 @@ from thalweg.cli import (
     pipelines,
     run,
     runs,
+    serve,
     sources,
     synth,
 )
@@ -42,6 +43,7 @@ app.command("run", epilog=run.EXAMPLES, short_help="Bring what a pipeline makes 
 app.command("matrix", epilog=matrix.EXAMPLES, short_help="Show what is expected, made, missing.")(
     matrix.matrix
 )
+app.command("serve", epilog=serve.EXAMPLES, short_help="Serve a workspace over HTTP.")(serve.serve)
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from urllib.parse import quote
@@ -14,24 +15,53 @@ from urllib.parse import quote
 import pytest
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster in a folder, that can be stopped and started again."""
+
+    folder: Path
+    binaries: Path
+    user: str | None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://tester@{quote(str(self.folder), safe='')}/postgres"
+
+    def start(self) -> None:
+        options = f"-c listen_addresses='' -c fsync=off -k {self.folder}"
+        self._control("-l", self.folder / "log", "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *words: object) -> None:
+        _call(self.user, self.binaries / "pg_ctl", "-D", self.folder / "data", *words)
+
+
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of a database of a new cluster; skips the test where none can be started."""
+def cluster() -> Iterator[Cluster]:
+    """A new cluster; skips the test where none can be started."""
     binaries = _binaries()
     # The path of a socket may have no more than 107 characters.
     folder = Path(mkdtemp(prefix="pg-", dir="/tmp"))
-    user = _user(folder)
     try:
-        _call(user, binaries / "initdb", "-D", folder / "data", "-U", "tester", "--no-sync")
-        options = f"-c listen_addresses='' -c fsync=off -k {folder}"
-        start = ("-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
-        _call(user, binaries / "pg_ctl", *start)
+        made = Cluster(folder, binaries, _user(folder))
+        new = ("-D", folder / "data", "-U", "tester", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        _call(made.user, binaries / "initdb", *new)
+        made.start()
         try:
-            yield f"postgresql://tester@{quote(str(folder), safe='')}/postgres"
+            yield made
         finally:
-            _call(user, binaries / "pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
+            made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of a database of a new cluster."""
+    with cluster() as made:
+        yield made.url
 
 
 def _binaries() -> Path:

@@ -1,0 +1,49 @@
+"""One OpenAPI document for all parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from thalweg.api.errors import ErrorBody
+from thalweg.api.parts import Part
+
+_ERRORS = {"4XX": "The request cannot be answered as it stands", "503": "A dependency is away"}
+_REFERENCE = {"$ref": "#/components/schemas/ErrorBody"}
+
+
+def install(app: FastAPI, parts: Sequence[Part]) -> None:
+    """Makes the document once, with every part as a tag and the one error body everywhere."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description="\n".join(f"- `{part.prefix}`: {part.title}" for part in parts),
+                routes=app.routes,
+                separate_input_output_schemas=app.separate_input_output_schemas,
+            )
+            app.openapi_schema = _with_errors(made)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the documented way
+
+
+def _with_errors(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["ErrorBody"] = ErrorBody.model_json_schema()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            responses = operation["responses"]
+            responses.pop("422", None)
+            for status, told in _ERRORS.items():
+                content = {"application/json": {"schema": _REFERENCE}}
+                responses.setdefault(status, {"description": told, "content": content})
+    return document

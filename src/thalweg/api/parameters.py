@@ -1,0 +1,40 @@
+"""Query parameters that a path does not take are refused, as OGC API has it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from fastapi import FastAPI, Request
+
+from thalweg.api.routes import template
+from thalweg.errors import UnknownParameter
+
+
+async def refuse_unknown_parameters(request: Request) -> None:
+    """Raises `UnknownParameter` for what the OpenAPI document does not tell of."""
+    if not request.query_params or request.url.path.startswith(request.app.state.free_parameters):
+        return
+    known = _known(request.app, template(request.scope), request.method.lower())
+    if known is None:
+        return
+    for name in request.query_params:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            raise UnknownParameter(
+                f"this path takes no parameter {name!r}",
+                hint=f"did you mean {near[0]!r}?" if near else _listed(known),
+            )
+
+
+def _known(app: FastAPI, path: str, method: str) -> tuple[str, ...] | None:
+    """The query parameters of an operation; None where it is not documented."""
+    operations: dict[str, Any] = app.openapi()["paths"].get(path, {})
+    if method not in operations:
+        return None
+    declared = operations[method].get("parameters", ())
+    return tuple(one["name"] for one in declared if one["in"] == "query")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return f"it takes {', '.join(names)}" if names else "it takes none"

@@ -1,0 +1,81 @@
+"""`thalweg serve`: a workspace as a service."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thalweg.cli.options import DEFAULT_WORKSPACE
+
+if TYPE_CHECKING:
+    from thalweg.api.services import Services
+
+EXAMPLES = """
+Examples:
+
+  thalweg serve
+
+  thalweg serve demo --port 9000
+
+  THALWEG_DATABASE_URL=postgresql://user:password@host/name thalweg serve demo
+"""
+
+
+def serve(
+    workspace: Annotated[
+        Path, typer.Argument(envvar="THALWEG_WORKSPACE", help="Folder of the workspace.")
+    ] = DEFAULT_WORKSPACE,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")
+    ] = None,
+) -> None:
+    """Serve a workspace: STAC, rasters, features, hexagons, and a map, until Ctrl-C."""
+    import uvicorn
+
+    from thalweg.api.app import create_app
+    from thalweg.errors import UsageError
+    from thalweg.pipelines.workspace import Workspace
+
+    Workspace.existing(workspace)
+    place, settings = Workspace.at(workspace)
+    wanted = settings.serve
+    host = wanted.host if host is None else host
+    port = wanted.port if port is None else port
+    app = create_app(place, settings)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("thalweg").setLevel(logging.INFO)
+    config = uvicorn.Config(
+        app, host, port, access_log=False, log_level="warning", timeout_graceful_shutdown=10
+    )
+    try:
+        listening = config.bind_socket()
+    except SystemExit as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}", hint="is it in use? choose another by --port"
+        ) from error
+    url = wanted.public_url or f"http://{_shown(host)}:{listening.getsockname()[1]}"
+    typer.echo(_greeting(url.rstrip("/"), app.state.services))
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _greeting(url: str, services: Services) -> str:
+    from thalweg.api.app import PARTS
+
+    from_ = "PostgreSQL" if services.database else "the workspace's own files"
+    rows = [(part.prefix, part.title) for part in PARTS]
+    rows += [("/docs", "what every path takes"), ("/health", "how the service is")]
+    lines = [f"  {url + path:<{len(url) + 16}} {told}" for path, told in rows]
+    return "\n".join(
+        [f"Serving {services.workspace.folder} from {from_}:", *lines, "Ctrl-C stops it."]
+    )
+
+
+def _shown(host: str) -> str:
+    """An address that a browser takes."""
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - these are compared, not listened on
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
