@@ -73,7 +73,9 @@ def test_roles_allow_what_those_before_them_do(folder: Path) -> None:
         for role, text in texts.items():
             headers = {"X-API-Key": text}
             assert client.get("/try/read", headers=headers).status_code == 200
-            written = client.post("/try/write", headers={"Authorization": f"Bearer {text}"})
+            written = client.post(
+                "/try/write", json={}, headers={"Authorization": f"Bearer {text}"}
+            )
             assert written.status_code == (403 if role is Role.READER else 200)
         assert client.get("/try/read").status_code == 401
         assert client.get("/try/read").headers["www-authenticate"] == "Bearer"
@@ -83,7 +85,7 @@ def test_public_reading_takes_no_key_and_writing_always_does(folder: Path) -> No
     with served(folder) as client:
         assert client.get("/try/read").status_code == 200
         assert client.get("/try/read", headers={"X-API-Key": "nonsense"}).status_code == 200
-        assert client.post("/try/write").status_code == 401
+        assert client.post("/try/write", json={}).status_code == 401
 
 
 def test_a_running_service_sees_keys_come_and_go(folder: Path) -> None:
@@ -261,11 +263,13 @@ def test_tokens_are_taken_beside_keys(folder: Path, issuer: Issuer) -> None:
             (issuer.token(roles=["operator"]), 403),
             (text, 200),
         ):
-            answer = client.post("/try/write", headers={"Authorization": f"Bearer {token}"})
+            answer = client.post(
+                "/try/write", json={}, headers={"Authorization": f"Bearer {token}"}
+            )
             assert answer.status_code == status, answer.text
     with served(folder, oidc=OidcSettings(issuer=issuer.url)) as client:
         headers = {"Authorization": f"Bearer {issuer.token()}"}
-        assert client.post("/try/write", headers=headers).status_code == 200
+        assert client.post("/try/write", json={}, headers=headers).status_code == 200
 
 
 def test_claims_become_roles(issuer: Issuer) -> None:
@@ -355,15 +359,15 @@ def test_a_silent_provider_is_503_until_its_keys_are_known(
     issuer.silent = True
     with served(folder, oidc=OidcSettings(issuer=issuer.url)) as client:
         headers = {"Authorization": f"Bearer {token}"}
-        away = client.post("/try/write", headers=headers)
+        away = client.post("/try/write", json={}, headers=headers)
         assert (away.status_code, away.json()["code"]) == (503, "IdentityUnavailable")
         issuer.silent = False
-        assert client.post("/try/write", headers=headers).status_code == 200
+        assert client.post("/try/write", json={}, headers=headers).status_code == 200
         issuer.silent = True
         monkeypatch.setattr(oidc, "_FRESH_SECONDS", 0)
-        assert client.post("/try/write", headers=headers).status_code == 200
+        assert client.post("/try/write", json={}, headers=headers).status_code == 200
         monkeypatch.setattr(oidc, "_STALE_SECONDS", 0)
-        assert client.post("/try/write", headers=headers).status_code == 503
+        assert client.post("/try/write", json={}, headers=headers).status_code == 503
 
 
 def test_a_provider_that_is_nowhere_is_unavailable() -> None:

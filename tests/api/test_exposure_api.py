@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from tables_world import cells_of, codes_of, make
 
 from thalweg.api.app import create_app
+from thalweg.api.exposure import EXPOSURE
 from thalweg.pipelines.workspace import Workspace
 
 CELLS, SUMMARY, AREAS = (f"/api/exposure/homes/{one}" for one in ("cells", "summary", "areas"))
@@ -19,7 +20,7 @@ CELLS, SUMMARY, AREAS = (f"/api/exposure/homes/{one}" for one in ("cells", "summ
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("exposure") / "workspace"
     make(folder)
-    with TestClient(create_app(*Workspace.at(folder))) as found:
+    with TestClient(create_app(*Workspace.at(folder), [EXPOSURE])) as found:
         yield found
 
 
@@ -146,7 +147,7 @@ def test_bad_input_is_named(
 
 def test_a_workspace_without_exposure_says_so(tmp_path: Any) -> None:
     workspace, settings = Workspace.open(tmp_path / "empty")
-    with TestClient(create_app(workspace, settings)) as client:
+    with TestClient(create_app(workspace, settings, [EXPOSURE])) as client:
         assert client.get("/api/exposure").json() == {"datasets": []}
         answer = client.get(CELLS, params={"resolution": 6})
         assert (answer.status_code, answer.json()["hint"]) == (404, "run a step `exposure`")

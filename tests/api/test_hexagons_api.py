@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from tables_world import add_cells, cells_of, codes_of, flood, make, means_of
 
 from thalweg.api.app import create_app
+from thalweg.api.hexagons import HEXAGONS
 from thalweg.api.tables.asked import resolution_for
 from thalweg.hexagons.cells import cell_centres
 from thalweg.pipelines.workspace import Workspace
@@ -37,7 +38,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("hexagons") / "workspace"
     make(folder)
     workspace, settings = Workspace.at(folder)
-    with TestClient(create_app(workspace, settings)) as found:
+    with TestClient(create_app(workspace, settings, [HEXAGONS])) as found:
         yield found
 
 
@@ -196,7 +197,7 @@ def test_many_at_once_get_what_they_asked_for(client: TestClient) -> None:
 def test_a_new_table_shows_at_once(tmp_path: Path) -> None:
     workspace = make(tmp_path / "workspace")
     cells = cells_of(5)
-    with TestClient(create_app(*Workspace.at(workspace.folder))) as client:
+    with TestClient(create_app(*Workspace.at(workspace.folder), [HEXAGONS])) as client:
         assert client.get(CELLS, params={"resolution": 5, "year": "2080"}).status_code == 400
         add_cells(workspace, flood("2080"), cells, {"mean": means_of(len(cells), 3)})
         assert len(asked(client, resolution=5, year="2080")["cells"]) == len(cells)
@@ -251,7 +252,7 @@ def test_unknown_themes_are_404(client: TestClient, theme: str, path: str) -> No
 def test_a_box_of_too_many_cells_is_413_with_the_limit(tmp_path: Path) -> None:
     workspace, settings = make(tmp_path / "workspace"), Workspace.at(tmp_path / "workspace")[1]
     settings.serve.max_cells = 20
-    with TestClient(create_app(workspace, settings)) as client:
+    with TestClient(create_app(workspace, settings, [HEXAGONS])) as client:
         answer = client.get(
             CELLS, params={"resolution": 6, "limit": 5, "bbox": "29,-3,31,-1", "year": "2020"}
         )
@@ -261,7 +262,7 @@ def test_a_box_of_too_many_cells_is_413_with_the_limit(tmp_path: Path) -> None:
 
 def test_a_workspace_without_tables_says_so(tmp_path: Path) -> None:
     workspace, settings = Workspace.open(tmp_path / "empty")
-    with TestClient(create_app(workspace, settings)) as client:
+    with TestClient(create_app(workspace, settings, [HEXAGONS])) as client:
         assert asked(client, "/api/hexagons") == {"themes": []}
         answer = client.get(CELLS, params={"resolution": 6})
         assert (answer.status_code, answer.json()["code"]) == (404, "NoTables")
