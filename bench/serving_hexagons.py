@@ -113,9 +113,22 @@ def main(cells: int, repeats: int) -> None:
                     for line in server.stdout
                     if "127.0.0.1:" in line
                 )
-                report(HTTPConnection("127.0.0.1", port), cells, repeats, server.pid)
+                report(connected(port), cells, repeats, server.pid)
             finally:
                 server.terminate()
+
+
+def connected(port: int) -> HTTPConnection:
+    """A connection to the server, once it listens."""
+    for _ in range(600):
+        try:
+            connection = HTTPConnection("127.0.0.1", port)
+            connection.connect()
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+        else:
+            return connection
+    raise SystemExit("the server does not listen")
 
 
 def report(connection: HTTPConnection, cells: int, repeats: int, server: int) -> None:
