@@ -13,6 +13,7 @@ from thalweg.cli import (
     catalog,
     doctor,
     exposure,
+    features,
     hexagons,
     matrix,
     pipelines,
@@ -49,6 +50,7 @@ app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")
 app.add_typer(buildings.app, name="buildings")
 app.add_typer(exposure.app, name="exposure")
+app.add_typer(features.app, name="features")
 app.add_typer(sources.app, name="sources")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(synth.app, name="synth")
