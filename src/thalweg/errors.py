@@ -350,6 +350,10 @@ class FeatureNotFound(FeaturesError):
     """The table holds no feature of that id."""
 
 
+class NoSuchTile(FeaturesError):
+    """The tile matrix set has no such tile."""
+
+
 # Databases --------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,11 +14,18 @@ from thalweg.errors import UnknownParameter
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """Raises `UnknownParameter` for what the OpenAPI document does not tell of."""
-    if not request.query_params or request.url.path.startswith(request.app.state.free_parameters):
+    if not request.url.path.startswith(request.app.state.free_parameters):
+        check_parameters(request)
+
+
+def check_parameters(request: Request, others: Iterable[str] = ()) -> None:
+    """Raises `UnknownParameter` for what is neither documented nor one of `others`."""
+    if not request.query_params:
         return
-    known = _known(request.app, template(request.scope), request.method.lower())
-    if known is None:
+    documented = _known(request.app, template(request.scope), request.method.lower())
+    if documented is None:
         return
+    known = (*documented, *others)
     for name in request.query_params:
         if name not in known:
             near = get_close_matches(name, known, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -44,12 +44,14 @@ _KINDS: dict[str, Kind] = {
     "numeric": "number",
     "character varying": "text",
 }
-_COLUMNS = """
+COLUMNS_QUERY = """
 SELECT c.relname, a.attname, format_type(a.atttypid, NULL), obj_description(c.oid, 'pg_class')
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r' AND position(' ' IN c.relname) = 0
-ORDER BY c.relname, a.attnum
+WHERE c.relnamespace = to_regnamespace('features') AND c.relkind = 'r'
+    AND position(' ' IN c.relname) = 0
+ORDER BY c.relname COLLATE "C", a.attnum
 """
+"""For `described`; a table that is being made has a space in its name."""
 
 
 class PostgisTables:
@@ -63,7 +65,7 @@ class PostgisTables:
 
     def tables(self) -> list[FeatureTable]:
         with connected(self.url) as connection:
-            return list(_described(connection).values())
+            return list(described(connection.execute(COLUMNS_QUERY)).values())
 
     def table(self, name: str) -> FeatureTable:
         with connected(self.url) as connection:
@@ -110,17 +112,17 @@ class PostgisTables:
 
 
 def _one(connection: psycopg.Connection, name: str) -> FeatureTable:
-    held = _described(connection)
+    held = described(connection.execute(COLUMNS_QUERY))
     if name not in held:
         raise no_table(name, held)
     return held[name]
 
 
-def _described(connection: psycopg.Connection) -> dict[str, FeatureTable]:
-    """The tables that are of features, with what their comments tell."""
+def described(rows: Iterable[Sequence[Any]]) -> dict[str, FeatureTable]:
+    """The tables that are of features, by name, with what their comments tell."""
     columns: dict[str, dict[str, str]] = {}
     comments: dict[str, str | None] = {}
-    for name, column, kind, comment in connection.execute(_COLUMNS, [SCHEMA]):
+    for name, column, kind, comment in rows:
         columns.setdefault(name, {})[column] = kind
         comments[name] = comment
     return {

@@ -1,0 +1,79 @@
+"""`/features`: OGC API Features and Tiles, the same over both backends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from thalweg.api.parts import Part
+from thalweg.api.services import Services
+
+PREFIX = "/features"
+TITLE = "OGC API: features and vector tiles"
+
+
+def install(app: FastAPI, services: Services) -> None:
+    """Adds tipg's routes over the service's backend."""
+    from morecantile import tms
+    from morecantile.defaults import TileMatrixSets
+    from tipg import dependencies as of_tipg
+
+    from thalweg.api.features import asked
+    from thalweg.api.features.endpoints import FeaturesEndpoints
+    from thalweg.api.features.pages import TEMPLATES
+    from thalweg.api.features.requests import FeatureRoute, collection_of, collections_of
+
+    _set_pool(app, services)
+    # tipg's types know no asynchronous dependencies.
+    given: dict[str, Any] = {
+        "collection_dependency": collection_of,
+        "collections_dependency": collections_of,
+    }
+    made = FeaturesEndpoints(
+        router=APIRouter(),
+        title="Thalweg: features",
+        router_prefix=PREFIX,
+        templates=TEMPLATES,
+        with_tiles_viewer=False,
+        **given,
+        supported_tms=TileMatrixSets(
+            {name: tms.get(name) for name in ("WebMercatorQuad", "WorldCRS84Quad")}
+        ),
+    )
+    router = APIRouter(route_class=FeatureRoute)
+    router.include_router(made.router)
+    app.include_router(router, prefix=PREFIX)
+    for name in ("filter_query", "bbox_query", "datetime_query"):
+        app.dependency_overrides[getattr(of_tipg, name)] = getattr(asked, name)
+
+
+def _set_pool(app: FastAPI, services: Services) -> None:
+    """Where tipg's routes look for connections."""
+    if services.database is None:
+        from thalweg.api.features.embedded import Embedded
+        from thalweg.features.geopackage import GeoPackages
+        from thalweg.features.stores import FOLDER
+
+        app.state.pool = Embedded(GeoPackages(services.workspace.folder / FOLDER))
+        return
+    from thalweg.api.features.postgres import Postgres
+
+    app.state.pool = Postgres(services.database)
+    services.checks["features"] = app.state.pool.check
+
+
+@asynccontextmanager
+async def opened(app: FastAPI, services: Services) -> AsyncIterator[None]:
+    """Looks whether the database is of the version that is needed, unless it is away."""
+    from thalweg.errors import DatabaseUnavailable
+
+    if services.database is not None:
+        with suppress(DatabaseUnavailable):  # /health looks again
+            await app.state.pool.check()
+    yield
+
+
+FEATURES = Part(PREFIX, TITLE, install, opened, free_parameters=True)
