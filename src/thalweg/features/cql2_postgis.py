@@ -17,8 +17,8 @@ def as_postgis(node: Node) -> Node:
     if not isinstance(node, Mapping) or "op" not in node:
         return node
     op, args = node["op"], [as_postgis(one) for one in node["args"]]
+    if op == "/":
+        return {"op": "features_fraction", "args": args}
     if op in ARITHMETIC:
-        left = {"op": "float8", "args": args[:1]}
-        right = {"op": "nullif", "args": [args[1], 0]} if op == "/" else args[1]
-        return {"op": op, "args": [left, right]}
+        return {"op": op, "args": [{"op": "float8", "args": args[:1]}, args[1]]}
     return {"op": _FUNCTIONS.get(op, op), "args": args}

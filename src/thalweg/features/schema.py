@@ -21,6 +21,9 @@ CREATE OR REPLACE FUNCTION {SCHEMA}.features_casei(given text) RETURNS text
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT upper(given COLLATE "default") $$;
 CREATE OR REPLACE FUNCTION {SCHEMA}.features_accenti(given text) RETURNS text
     LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$ SELECT unaccent(given) $$;
+CREATE OR REPLACE FUNCTION {SCHEMA}.features_fraction(dividend float8, divisor float8)
+    RETURNS float8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$ SELECT dividend / nullif(divisor, 0) $$;
 COMMENT ON SCHEMA {SCHEMA} IS 'revision {REVISION}';
 """
 _GRANTS = """

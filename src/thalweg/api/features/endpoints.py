@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Depends, Request
 from tipg import model
@@ -50,7 +50,7 @@ class FeaturesFactory(OGCFeaturesFactory):
         )
         def collection_schema(
             request: Request,
-            collection: Annotated[Any, Depends(self.collection_dependency)],
+            collection: Any = Depends(self.collection_dependency),  # noqa: B008 - FastAPI's way
         ) -> Any:
             """The JSON Schema of the features of a collection."""
             url = self.url_for(request, "collection_schema", collectionId=collection.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jinja2
 from starlette.templating import Jinja2Templates
 
@@ -11,7 +13,7 @@ _PAGE = "page.html"
 class _OnePage(jinja2.PackageLoader):
     """Gives the one template by whatever name tipg asks for."""
 
-    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, object]:  # noqa: ARG002
+    def get_source(self, environment: jinja2.Environment, _template: str) -> Any:
         return super().get_source(environment, _PAGE)
 
 

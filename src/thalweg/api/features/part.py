@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -19,6 +20,7 @@ def install(app: FastAPI, services: Services) -> None:
     """Adds tipg's routes over the service's backend."""
     from morecantile import tms
     from morecantile.defaults import TileMatrixSets
+    from morecantile.errors import PointOutsideTMSBounds
     from tipg import dependencies as of_tipg
 
     from thalweg.api.features import asked
@@ -26,6 +28,8 @@ def install(app: FastAPI, services: Services) -> None:
     from thalweg.api.features.pages import TEMPLATES
     from thalweg.api.features.requests import FeatureRoute, collection_of, collections_of
 
+    # Of corners of collections that reach the poles; tipg cuts off what lies beyond.
+    warnings.filterwarnings("ignore", category=PointOutsideTMSBounds)
     _set_pool(app, services)
     # tipg's types know no asynchronous dependencies.
     given: dict[str, Any] = {
@@ -39,9 +43,7 @@ def install(app: FastAPI, services: Services) -> None:
         templates=TEMPLATES,
         with_tiles_viewer=False,
         **given,
-        supported_tms=TileMatrixSets(
-            {name: tms.get(name) for name in ("WebMercatorQuad", "WorldCRS84Quad")}
-        ),
+        supported_tms=TileMatrixSets({"WebMercatorQuad": tms.get("WebMercatorQuad")}),
     )
     router = APIRouter(route_class=FeatureRoute)
     router.include_router(made.router)
