@@ -49,7 +49,7 @@ def _boolean(node: Node, classes: Mapping[str, Class]) -> Node:
     if op in TEMPORAL or op.startswith("a_"):
         raise InvalidFilter(
             f"{op} is not offered for features",
-            hint="compare times by =, <>, <, <=, >, >= and between",
+            hint="compare times by =, <>, <, <=, > and >=",
         )
     if op == "in":
         first, *values = _alike([args[0], *args[1]], classes)

@@ -82,7 +82,7 @@ def schema(table: FeatureTable, url: str) -> dict[str, Any]:
         "properties": {
             **{
                 name: {**told, "x-ogc-propertySeq": at}
-                for at, (name, told) in enumerate(held.items())
+                for at, (name, told) in enumerate(held.items(), start=1)
             },
             GEOMETRY: geometry,
         },

@@ -194,8 +194,9 @@ def _as_geojson(shapes: Geometries) -> list[orjson.Fragment]:
 
 
 def _as_wkt(shapes: Geometries) -> list[str]:
+    """Spelled as PostGIS does."""
     texts = shapely.to_wkt(shapes, rounding_precision=15)
-    return [f"SRID=4326;{text}" for text in texts]
+    return [f"SRID=4326;{text.replace(', ', ',').replace(' (', '(')}" for text in texts]
 
 
 def _told(value: Any) -> Any:

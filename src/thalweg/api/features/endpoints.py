@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import APIRouter, Depends, Request
 from tipg import model
 from tipg.collections import Collection
+from tipg.dependencies import QueryablesOutputType
 from tipg.factory import Endpoints, OGCFeaturesFactory, OGCTilesFactory
 from tipg.resources.enums import MediaType
 from tipg.resources.response import SchemaJSONResponse
 
 from thalweg.api.features.collections import schema
+from thalweg.api.features.requests import FeatureRoute
 
 _CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf/"
 _CONFORMS = [
@@ -51,10 +53,14 @@ class FeaturesFactory(OGCFeaturesFactory):
         def collection_schema(
             request: Request,
             collection: Any = Depends(self.collection_dependency),  # noqa: B008 - FastAPI's way
+            output_type: MediaType | None = Depends(QueryablesOutputType),  # noqa: B008
         ) -> Any:
             """The JSON Schema of the features of a collection."""
             url = self.url_for(request, "collection_schema", collectionId=collection.id)
-            return SchemaJSONResponse(schema(collection.held, url))
+            told = schema(collection.held, url)
+            if output_type == MediaType.html:
+                return self._create_html_response(request, told, "schema")
+            return SchemaJSONResponse(told)
 
     def _additional_collection_tiles_links(
         self, request: Request, collection: Collection
@@ -89,7 +95,9 @@ class FeaturesEndpoints(Endpoints):
             "with_common": False,
         }
         self.ogc_features = FeaturesFactory(
-            collections_dependency=self.collections_dependency, **common
+            router=APIRouter(route_class=FeatureRoute),
+            collections_dependency=self.collections_dependency,
+            **common,
         )
         self.ogc_tiles = OGCTilesFactory(
             supported_tms=self.supported_tms, with_viewer=self.with_tiles_viewer, **common

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from tipg.errors import NotFound
 
 from thalweg.api.parts import Part
 from thalweg.api.services import Services
@@ -26,7 +27,7 @@ def install(app: FastAPI, services: Services) -> None:
     from thalweg.api.features import asked
     from thalweg.api.features.endpoints import FeaturesEndpoints
     from thalweg.api.features.pages import TEMPLATES
-    from thalweg.api.features.requests import FeatureRoute, collection_of, collections_of
+    from thalweg.api.features.requests import collection_of, collections_of
 
     # Of corners of collections that reach the poles; tipg cuts off what lies beyond.
     warnings.filterwarnings("ignore", category=PointOutsideTMSBounds)
@@ -45,9 +46,7 @@ def install(app: FastAPI, services: Services) -> None:
         **given,
         supported_tms=TileMatrixSets({"WebMercatorQuad": tms.get("WebMercatorQuad")}),
     )
-    router = APIRouter(route_class=FeatureRoute)
-    router.include_router(made.router)
-    app.include_router(router, prefix=PREFIX)
+    app.include_router(made.router, prefix=PREFIX)
     for name in ("filter_query", "bbox_query", "datetime_query"):
         app.dependency_overrides[getattr(of_tipg, name)] = getattr(asked, name)
 
@@ -78,4 +77,4 @@ async def opened(app: FastAPI, services: Services) -> AsyncIterator[None]:
     yield
 
 
-FEATURES = Part(PREFIX, TITLE, install, opened, free_parameters=True)
+FEATURES = Part(PREFIX, TITLE, install, opened, statuses={NotFound: 404}, free_parameters=True)
