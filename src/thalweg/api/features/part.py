@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -64,17 +62,6 @@ def _set_pool(app: FastAPI, services: Services) -> None:
 
     app.state.pool = Postgres(services.database)
     services.checks["features"] = app.state.pool.check
-
-
-@asynccontextmanager
-async def opened(app: FastAPI, services: Services) -> AsyncIterator[None]:
-    """Looks whether the database is of the version that is needed, unless it is away."""
-    from thalweg.errors import DatabaseUnavailable
-
-    if services.database is not None:
-        with suppress(DatabaseUnavailable):  # /health looks again
-            await app.state.pool.check()
-    yield
 
 
 FEATURES = Part(PREFIX, TITLE, install, opened, statuses={NotFound: 404}, free_parameters=True)
