@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from thalweg.catalog import pgstac
+from thalweg.errors import DatabaseOutdated
 from thalweg.exposure.postgis import connected
 from thalweg.features import schema
 

@@ -64,4 +64,4 @@ def _set_pool(app: FastAPI, services: Services) -> None:
     services.checks["features"] = app.state.pool.check
 
 
-FEATURES = Part(PREFIX, TITLE, install, opened, statuses={NotFound: 404}, free_parameters=True)
+FEATURES = Part(PREFIX, TITLE, install, statuses={NotFound: 404}, free_parameters=True)
