@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -80,7 +81,8 @@ class GeoPackages:
         import pyogrio
 
         path = self._path(check_name(table.name))
-        stream = pa.RecordBatchReader.from_batches(table.schema, rows)
+        failed: list[Exception] = []
+        stream = pa.RecordBatchReader.from_batches(table.schema, _watched(rows, failed))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with TemporaryDirectory(prefix=".new-", dir=self.folder) as folder:
@@ -104,9 +106,11 @@ class GeoPackages:
                     _described(written, table.name, new)
                 _sync(new)
                 new.replace(path)
-        except OSError as error:
-            kind = DiskFull if error.errno == 28 else FeaturesError
-            raise kind(str(error), where=str(path)) from error
+        except (OSError, RuntimeError) as error:
+            if failed:
+                raise failed[0] from None  # GDAL says only that its stream broke off
+            full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+            raise (DiskFull if full else FeaturesError)(str(error), where=str(path)) from error
         return self.table(table.name)
 
     def rows(self, name: str) -> Iterator[pa.RecordBatch]:
@@ -148,6 +152,15 @@ class GeoPackages:
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}{_SUFFIX}"
+
+
+def _watched(rows: Iterable[pa.RecordBatch], failed: list[Exception]) -> Iterator[pa.RecordBatch]:
+    """The rows; what goes wrong with them is kept."""
+    try:
+        yield from rows
+    except Exception as error:
+        failed.append(error)
+        raise
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -28,10 +28,11 @@ print(sorted(pyogrio.list_layers(url)[:, 0]))
 told = pyogrio.read_info(url, layer="places")
 print(told["features"], told["crs"], dict(zip(told["fields"], told["ogr_types"])))
 meta, table = pyogrio.read_arrow(url, layer="places", PAGE_SIZE=17)
+name = meta["geometry_name"] or "wkb_geometry"
 print(table.num_rows, len(set(table["fid"].to_pylist())))
 print(pyogrio.read_arrow(url, layer="places", bbox=(170, -20, 180, 0))[1].num_rows)
 print(pyogrio.read_arrow(url, layer="places", where="name = 'Kigali'")[1]["name"].to_pylist())
-print(sorted({shape.geom_type for shape in from_wkb(table[meta["geometry_name"]].to_pylist())}))
+print(sorted({shape.geom_type for shape in from_wkb(table[name].to_pylist())}))
 """
 
 
