@@ -38,7 +38,7 @@ def places() -> pa.RecordBatch:
         values = [
             number * 3 + 1,
             NAMES[number % len(NAMES)],
-            None if number % 11 == 5 else (number % 7) * 1_000_003 - 2_000_000,
+            _people(number),
             None if number % 13 == 2 else round(float(random.normal(0, 100)), 3),
             None if number % 17 == 3 else number % 3 == 0,
             None if number % 8 == 1 else date(1990, 1, 1) + timedelta(days=37 * number),
@@ -48,6 +48,12 @@ def places() -> pa.RecordBatch:
         for column, value in zip(rows, values, strict=True):
             column.append(value)
     return pa.record_batch(rows, schema=PLACES.schema)
+
+
+def _people(number: int) -> int | None:
+    if number == 20:
+        return 1 << 40  # more than GDAL's plain integers hold
+    return None if number % 11 == 5 else (number % 7) * 1_000_003 - 2_000_000
 
 
 def _seen(number: int) -> datetime:

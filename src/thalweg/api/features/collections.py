@@ -19,7 +19,7 @@ _TYPES: dict[Kind, str] = {
     "timestamp": "timestamptz",
 }
 _SCHEMAS: dict[Kind, dict[str, str]] = {
-    "integer": {"type": "integer"},
+    "integer": {"type": "integer", "format": "int64"},
     "number": {"type": "number"},
     "text": {"type": "string"},
     "boolean": {"type": "boolean"},
@@ -60,7 +60,7 @@ def queryables(table: FeatureTable) -> dict[str, dict[str, str]]:
     """What a filter may name, as properties of a JSON Schema."""
     return {
         GEOMETRY: {"$ref": "https://geojson.org/schema/Geometry.json"},
-        ID: {"title": ID, "type": "integer"},
+        ID: {"title": ID, **_SCHEMAS["integer"]},
         **{one.name: {"title": one.name, **_SCHEMAS[one.kind]} for one in table.columns},
     }
 
