@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ type Box = tuple[float, float, float, float]
 EXTENT = 4096
 BUFFER = 256
 _INVISIBLE = 0.25
+_FEW = 512  # below it, arrays cost more than they save
 _MOVE, _LINE, _CLOSE = 1, 2, 15
 _POINT, _LINESTRING, _POLYGON = 1, 2, 3
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINESTRING, 5: _LINESTRING, 3: _POLYGON, 6: _POLYGON}
@@ -53,8 +54,11 @@ def layer(
     keys: dict[str, int] = {}
     values: dict[bytes, int] = {}
     body = bytearray(_text(1, name))
-    for geometry, held in zip(geometries, properties, strict=True):
-        if geometry is None or geometry.is_empty:
+    # On screens y grows downwards, which turns all rings round.
+    geometries = shapely.orient_polygons(geometries, exterior_cw=False)
+    types = shapely.get_type_id(geometries).tolist()
+    for lines, type_id, held in zip(_lines_of(geometries), types, properties, strict=True):
+        if not lines:
             continue
         tags = [
             number
@@ -65,13 +69,10 @@ def layer(
                 values.setdefault(_value(value), len(values)),
             )
         ]
-        kind = _KINDS[shapely.get_type_id(geometry)]
+        kind = _KINDS[type_id]
         body += _block(
             2,
-            _packed(2, tags)
-            + _varint(3 << 3)
-            + _varint(kind)
-            + _packed(4, _commands(geometry, kind)),
+            _packed(2, tags) + _varint(3 << 3) + _varint(kind) + _packed(4, _commands(lines, kind)),
         )
     body += b"".join(_text(3, key) for key in keys)
     body += b"".join(_block(4, value) for value in values)
@@ -95,37 +96,50 @@ def _of_dimension(geometries: Geometries, dimensions: NDArray[np.int_]) -> Geome
     return found
 
 
-def _commands(geometry: Any, kind: int) -> list[int]:
+def _lines_of(geometries: Geometries) -> list[list[list[list[int]]]]:
+    """The points of all rings, lines or points of each geometry, all read at once."""
+    parts, owners = shapely.get_parts(geometries, return_index=True)
+    areal = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
+    rings, of_part = shapely.get_rings(parts[areal], return_index=True)
+    lines = np.concatenate([rings, parts[~areal]])
+    owners = np.concatenate([owners[areal][of_part], owners[~areal]])
+    points = shapely.get_coordinates(lines).astype(np.int64).tolist()
+    found: list[list[list[list[int]]]] = [[] for _ in geometries]
+    begin = 0
+    for owner, count in zip(
+        owners.tolist(), shapely.get_num_coordinates(lines).tolist(), strict=True
+    ):
+        found[owner].append(points[begin : begin + count])
+        begin += count
+    return found
+
+
+def _commands(lines: list[list[list[int]]], kind: int) -> list[int]:
     """The drawing of a geometry (4.3 of the specification)."""
-    if kind == _POLYGON:
-        # On screens y grows downwards, which turns all rings round.
-        oriented = shapely.orient_polygons(geometry, exterior_cw=False)
-        return _drawn(shapely.get_rings(shapely.get_parts(oriented)), closed=True)
-    if kind == _LINESTRING:
-        return _drawn(shapely.get_parts(geometry), closed=False)
-    points = shapely.get_coordinates(geometry).astype(np.int64)
-    return [_MOVE | len(points) << 3, *_zigzag(np.diff(points, axis=0, prepend=[[0, 0]]))]
-
-
-def _drawn(lines: Iterable[Any], *, closed: bool) -> list[int]:
+    pen = [0, 0]
+    if kind == _POINT:
+        points = [point for line in lines for point in line]
+        return [_MOVE | len(points) << 3, *_steps(points, pen)]
     commands: list[int] = []
-    pen = np.zeros(2, np.int64)
     for line in lines:
-        points = shapely.get_coordinates(line).astype(np.int64)
-        if closed:
-            points = points[:-1]
-        steps = _zigzag(np.diff(points, axis=0, prepend=pen[None]))
+        points = line[:-1] if kind == _POLYGON else line
+        steps = _steps(points, pen)
         commands += [_MOVE | 1 << 3, *steps[:2], _LINE | len(points) - 1 << 3, *steps[2:]]
-        if closed:
+        if kind == _POLYGON:
             commands.append(_CLOSE)
         pen = points[-1]
     return commands
 
 
-def _zigzag(steps: NDArray[np.int64]) -> list[int]:
-    flat = steps.ravel()
-    zigzag: list[int] = ((flat << 1) ^ (flat >> 63)).tolist()
-    return zigzag
+def _steps(points: Sequence[Sequence[int]], pen: Sequence[int]) -> list[int]:
+    """From point to point, each number in zigzag: 0, -1, 1, -2 as 0, 1, 2, 3."""
+    steps: list[int] = []
+    x, y = pen
+    for to_x, to_y in points:
+        right, down = to_x - x, to_y - y
+        steps += (right << 1 ^ right >> 63, down << 1 ^ down >> 63)
+        x, y = to_x, to_y
+    return steps
 
 
 def _value(value: Any) -> bytes:
@@ -142,7 +156,11 @@ def _value(value: Any) -> bytes:
 
 
 def _packed(field: int, numbers: Sequence[int]) -> bytes:
-    return _block(field, _varints(np.array(numbers, np.uint64))) if numbers else b""
+    if not numbers:
+        return b""
+    if len(numbers) < _FEW:
+        return _block(field, b"".join(map(_varint, numbers)))
+    return _block(field, _varints(np.array(numbers, np.uint64)))
 
 
 def _varints(numbers: NDArray[np.uint64]) -> bytes:

@@ -100,7 +100,10 @@ class FeaturesEndpoints(Endpoints):
             **common,
         )
         self.ogc_tiles = OGCTilesFactory(
-            supported_tms=self.supported_tms, with_viewer=self.with_tiles_viewer, **common
+            router=APIRouter(route_class=FeatureRoute),
+            supported_tms=self.supported_tms,
+            with_viewer=self.with_tiles_viewer,
+            **common,
         )
         self.router.include_router(self.ogc_features.router)
         self.router.include_router(self.ogc_tiles.router)

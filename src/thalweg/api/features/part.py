@@ -20,9 +20,7 @@ def install(app: FastAPI, services: Services) -> None:
     from morecantile import tms
     from morecantile.defaults import TileMatrixSets
     from morecantile.errors import PointOutsideTMSBounds
-    from tipg import dependencies as of_tipg
 
-    from thalweg.api.features import asked
     from thalweg.api.features.endpoints import FeaturesEndpoints
     from thalweg.api.features.pages import TEMPLATES
     from thalweg.api.features.requests import collection_of, collections_of
@@ -45,8 +43,6 @@ def install(app: FastAPI, services: Services) -> None:
         supported_tms=TileMatrixSets({"WebMercatorQuad": tms.get("WebMercatorQuad")}),
     )
     app.include_router(made.router, prefix=PREFIX)
-    for name in ("filter_query", "bbox_query", "datetime_query"):
-        app.dependency_overrides[getattr(of_tipg, name)] = getattr(asked, name)
 
 
 def _set_pool(app: FastAPI, services: Services) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response, params
 from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
+from tipg import dependencies
 from tipg.collections import Collection, CollectionList
-from tipg.dependencies import s_intersects
 
-from thalweg.api.features.asked import bbox_query, datetime_query
+from thalweg.api.features.asked import bbox_query, datetime_query, filter_query
 from thalweg.api.parameters import check_parameters
 from thalweg.features.tables import GEOMETRY
 
@@ -46,7 +47,7 @@ async def collections_of(
     found = [
         one
         for one in await request.app.state.pool.collections()
-        if bbox is None or s_intersects(bbox, one.bounds)
+        if bbox is None or dependencies.s_intersects(bbox, one.bounds)
     ]
     shown = found[offset : offset + limit]
     beyond = offset + len(shown)
@@ -59,7 +60,15 @@ async def collections_of(
 
 
 class FeatureRoute(APIRoute):
-    """A route whose CSV has a header even where nothing was found: tipg's breaks off there."""
+    """A route of tipg's that reads parameters our way, and whose CSV has a header even where
+    nothing was found: tipg's breaks off there."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
+        # FastAPI's own overriding would read their signatures anew in every request.
+        signature = inspect.signature(endpoint)
+        ours = [_ours(one) for one in signature.parameters.values()]
+        endpoint.__signature__ = signature.replace(parameters=ours)  # type: ignore[attr-defined]
+        super().__init__(path, endpoint, **given)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -71,6 +80,24 @@ class FeatureRoute(APIRoute):
             return answer
 
         return handled
+
+
+def _ours(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter, with our dependency in the place of tipg's."""
+    told, *more = get_args(parameter.annotation) or (parameter.annotation,)
+    if not more or not isinstance(more[0], params.Depends):
+        return parameter
+    function = _IN_PLACE_OF.get(more[0].dependency)
+    return (
+        parameter.replace(annotation=Annotated[told, Depends(function)]) if function else parameter
+    )
+
+
+_IN_PLACE_OF: dict[Any, Callable[..., Any]] = {
+    dependencies.filter_query: filter_query,
+    dependencies.bbox_query: bbox_query,
+    dependencies.datetime_query: datetime_query,
+}
 
 
 async def _begin(answer: StreamingResponse, collection: Collection) -> None:
