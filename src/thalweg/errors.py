@@ -321,6 +321,42 @@ class UnexpectedAnswer(BuildingsError):
     """The publisher's catalogue or store answered something that is not known there."""
 
 
+# Features --------------------------------------------------------------------------------------
+
+
+class FeaturesError(ThalwegError):
+    """Tables of features could not be read or written."""
+
+
+class FeatureTableNotFound(FeaturesError):
+    """There is no table of features of that name."""
+
+
+class FeatureTableExists(FeaturesError):
+    """A table of features of that name is there already."""
+
+
+class InvalidFeatureTable(FeaturesError):
+    """The file cannot become a table of features."""
+
+    exit_code = 2
+
+
+class UnreadableFeatureTable(FeaturesError):
+    """The file is no table of features, or is damaged."""
+
+
+class FeatureNotFound(FeaturesError):
+    """The table holds no feature of that id."""
+
+
+class NoSuchTile(FeaturesError):
+    """The tile matrix set has no such tile."""
+
+
+# Databases --------------------------------------------------------------------------------------
+
+
 class DatabaseError(ThalwegError):
     """The database refused what was asked of it."""
 
@@ -329,6 +365,18 @@ class DatabaseUnavailable(DatabaseError):
     """The database did not answer; it may again."""
 
     transient = True
+
+
+class DatabaseOutdated(DatabaseError):
+    """The database's tables are not of the version that this Thalweg works with."""
+
+
+class ClusterError(DatabaseError):
+    """The workspace's own PostgreSQL could not be started or stopped."""
+
+
+class PostgresMissing(ClusterError):
+    """PostgreSQL or an extension of it is not installed."""
 
 
 # The catalogue ---------------------------------------------------------------------------------

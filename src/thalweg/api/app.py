@@ -13,6 +13,7 @@ from thalweg.api import health, metrics, openapi
 from thalweg.api.access import reading_allowed
 from thalweg.api.errors import install_error_handlers
 from thalweg.api.exposure import EXPOSURE
+from thalweg.api.features.part import FEATURES
 from thalweg.api.files import FILES
 from thalweg.api.hexagons import HEXAGONS
 from thalweg.api.limits import Limits
@@ -26,7 +27,7 @@ from thalweg.api.stac.part import STAC
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import ServeSettings, Settings
 
-PARTS: tuple[Part, ...] = (STAC, RASTER, HEXAGONS, EXPOSURE, FILES)
+PARTS: tuple[Part, ...] = (STAC, RASTER, FEATURES, HEXAGONS, EXPOSURE, FILES)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Range", "X-API-Key"]
 _SHOWN = ["Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID"]

@@ -12,7 +12,7 @@ import orjson
 from thalweg.errors import AnswerTookTooLong, DatabaseUnavailable
 from thalweg.settings import ServeSettings
 
-SEARCH_PATH = "pgstac,public"
+SEARCH_PATH = "pgstac,public,features"
 _CONNECT_SECONDS = 5
 _WAIT_SECONDS = 10
 _AWAY = (
@@ -75,6 +75,7 @@ class Database:
             "search_path": SEARCH_PATH,
             "statement_timeout": str(round(self.settings.statement_seconds * 1000)),
             "jit": "off",
+            "timezone": "UTC",
             **({} if writing else reading),
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,12 +14,18 @@ from thalweg.errors import UnknownParameter
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """Raises `UnknownParameter` for what the OpenAPI document does not tell of."""
-    path = path_of(request)
-    if not request.query_params or path.startswith(request.app.state.free_parameters):
+    if not path_of(request).startswith(request.app.state.free_parameters):
+        check_parameters(request)
+
+
+def check_parameters(request: Request, others: Iterable[str] = ()) -> None:
+    """Raises `UnknownParameter` for what is neither documented nor one of `others`."""
+    if not request.query_params:
         return
-    known = known_parameters(request)
-    if known is None:
+    documented = known_parameters(request)
+    if documented is None:
         return
+    known = (*documented, *others)
     for name in request.query_params:
         if name not in known:
             raise unknown_parameter(name, known)

@@ -103,11 +103,12 @@ def _spatial(op: str, place: str, other: bytes) -> bool:
     import shapely
 
     relation = getattr(shapely, op.removeprefix("s_"))
-    return bool(relation(shapely.from_geojson(place), _shape(other)))
+    return bool(relation(shapely.from_geojson(place), shape(other)))
 
 
 @lru_cache(64)
-def _shape(wkb: bytes) -> BaseGeometry:
+def shape(wkb: bytes) -> BaseGeometry:
+    """The shape of a WKB, prepared."""
     import shapely
 
     shape = shapely.from_wkb(wkb)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import Catalog
+from thalweg.catalog.ledger import Catalog, Document
 from thalweg.errors import DatabaseError, DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -67,6 +67,25 @@ def load_catalog(catalog: Catalog, url: str) -> Loaded:
             items += len(placed)
         _register(database, catalog.property_types())
     return Loaded(len(collections), items, tuple(left_out))
+
+
+def read_collections(url: str) -> list[Document]:
+    """The collections that pgSTAC holds; raises `DatabaseUnavailable` and `DatabaseError`."""
+    with _connected(url) as database, database.connect() as connection:
+        rows = connection.execute("SELECT content FROM pgstac.collections ORDER BY id")
+        return [row[0] for row in rows]
+
+
+def read_items(url: str, collection_id: str) -> Iterator[Document]:
+    """The items of a collection that pgSTAC holds, whole, by id; raises as `read_collections`."""
+    with _connected(url) as database, database.connect() as connection:
+        rows = connection.execute(
+            "SELECT pgstac.content_hydrate(items) FROM pgstac.items WHERE collection = %s "
+            "ORDER BY id",
+            [collection_id],
+        )
+        for (item,) in rows:
+            yield {**item, "properties": {"datetime": None, **item["properties"]}}
 
 
 def _delete(

@@ -11,8 +11,10 @@ from thalweg import __version__
 from thalweg.cli import (
     buildings,
     catalog,
+    db,
     doctor,
     exposure,
+    features,
     hexagons,
     keys,
     matrix,
@@ -51,6 +53,8 @@ app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")
 app.add_typer(buildings.app, name="buildings")
 app.add_typer(exposure.app, name="exposure")
+app.add_typer(features.app, name="features")
+app.add_typer(db.app, name="db")
 app.add_typer(sources.app, name="sources")
 app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(synth.app, name="synth")

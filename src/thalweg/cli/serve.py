@@ -42,6 +42,7 @@ def serve(
 
     Workspace.existing(workspace)
     place, settings = Workspace.at(workspace)
+    _check_database(settings.database_url)
     wanted = settings.serve
     host = wanted.host if host is None else host
     port = wanted.port if port is None else port
@@ -60,6 +61,18 @@ def serve(
     url = wanted.public_url or f"http://{_shown(host)}:{listening.getsockname()[1]}"
     typer.echo(_greeting(url.rstrip("/"), app.state.services))
     uvicorn.Server(config).run(sockets=[listening])
+
+
+def _check_database(url: str) -> None:
+    """Raises `DatabaseOutdated`; one that is away is waited for, and looked at by /health."""
+    from contextlib import suppress
+
+    from thalweg.errors import DatabaseUnavailable
+    from thalweg.postgres.preparing import check_versions
+
+    if url:
+        with suppress(DatabaseUnavailable):
+            check_versions(url)
 
 
 def _greeting(url: str, services: Services) -> str:

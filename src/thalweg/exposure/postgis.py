@@ -43,7 +43,7 @@ def copy_buildings(path: Path, url: str, table: str, fingerprint: str) -> int | 
     where the table is of that fingerprint already. Raises `DatabaseUnavailable`, which may pass, or
     `DatabaseError`.
     """
-    with _connected(url) as connection, connection.transaction():
+    with connected(url) as connection, connection.transaction():
         # Two that load the same table come one after the other.
         connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{SCHEMA}.{table}"])
         if _fingerprint(connection, table) == fingerprint:
@@ -114,13 +114,13 @@ def _csv(batch: pa.RecordBatch) -> bytes:
 
 
 @contextmanager
-def _connected(url: str) -> Iterator[psycopg.Connection]:
-    """A connection, its errors as errors of Thalweg."""
+def connected(url: str) -> Iterator[psycopg.Connection]:
+    """A connection to a database, its errors as errors of Thalweg."""
     try:
         import psycopg
     except ImportError as error:
         raise PackageMissing(
-            "loading into PostGIS needs psycopg", hint="pip install 'thalweg[postgres]'"
+            "this needs psycopg", hint="pip install 'thalweg[postgres]'"
         ) from error
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:

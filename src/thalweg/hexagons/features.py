@@ -68,21 +68,30 @@ def read_features(source: Source, faults: Faults) -> Iterator[Features]:
     transformer: Transformer | None = None
     for batch in read_records(source, faults):
         if batch.crs is not None:
-            transformer = _to_wgs84(batch.crs, source.where)
+            transformer = to_wgs84(batch.crs, source.where)
         faults.rows += len(batch.rows)
-        geometries, wrong = _geometries(batch, source)
-        _reproject(geometries, transformer)
-        wrong |= _misplaced(geometries, _without(wrong, len(batch.rows)))
-        _cut(geometries, _without(wrong, len(batch.rows)))
-        wrong |= _invalid(geometries, _without(wrong, len(batch.rows)))
-        told = (Fault(source.where, int(batch.rows[at]), *why) for at, why in wrong.items())
-        faults.add(told, whole_rows=True)
-        sound = _without(wrong, len(batch.rows))
+        geometries, sound = sound_geometries(batch, source, transformer, faults)
         yield Features(
-            geometries[sound],
+            geometries,
             _categories(batch, source)[sound],
             _all_numbers(batch, source, sound, faults),
         )
+
+
+def sound_geometries(
+    batch: Records, source: Source, transformer: Transformer | None, faults: Faults
+) -> tuple[Geometries, Indices]:
+    """The sound geometries of a batch, in WGS 84 and cut at the antimeridian, and their positions;
+    `faults` takes up the others."""
+    geometries, wrong = _geometries(batch, source)
+    _reproject(geometries, transformer)
+    wrong |= _misplaced(geometries, _without(wrong, len(batch.rows)))
+    _cut(geometries, _without(wrong, len(batch.rows)))
+    wrong |= _invalid(geometries, _without(wrong, len(batch.rows)))
+    told = (Fault(source.where, int(batch.rows[at]), *why) for at, why in wrong.items())
+    faults.add(told, whole_rows=True)
+    sound = _without(wrong, len(batch.rows))
+    return geometries[sound], sound
 
 
 def _without(wrong: Reasons, count: int) -> Indices:
@@ -204,7 +213,8 @@ def _reproject(geometries: Geometries, transformer: Transformer | None) -> None:
         shapely.set_coordinates(geometries, moved)
 
 
-def _to_wgs84(name: str, where: str) -> Transformer | None:
+def to_wgs84(name: str, where: str) -> Transformer | None:
+    """What brings coordinates of a reference system to longitude and latitude; None: nothing."""
     try:
         crs = CRS.from_user_input(name)
     except CRSError as error:

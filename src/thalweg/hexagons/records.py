@@ -65,15 +65,43 @@ class Records:
 
 def read_records(source: Source, faults: Faults) -> Iterator[Records]:
     """The rows of a file; raises `UnreadableFeatures`, `MissingColumn` or `UnknownFormat`."""
-    suffix = PurePosixPath(source.where).suffix.lower()
-    read = _READERS.get(suffix)
-    if read is None:
+    suffix = _suffix(source)
+    if suffix not in _READERS:
         raise UnknownFormat(
             f"files ending in {suffix!r} are not read",
             hint=f"known are {', '.join(_READERS)}",
             where=source.where,
         )
-    return read(source, faults)
+    return read_any_records(source, faults)
+
+
+def read_any_records(source: Source, faults: Faults) -> Iterator[Records]:
+    """As `read_records`, of whatever else GDAL opens too."""
+    return _READERS.get(_suffix(source), _read_gdal)(source, faults)
+
+
+def column_types(source: Source) -> pa.Schema:
+    """The names and types of all columns but the geometry; raises `UnreadableFeatures`."""
+    with _named_errors(source.where):
+        if _suffix(source) == ".parquet":
+            schema = pq.read_schema(source.path)
+            return _without(schema, None if source.longitude else _geo(source, schema)[0])
+        if _suffix(source) == ".csv":
+            with pa_csv.open_csv(source.path) as reader:
+                return reader.schema
+        with pyogrio.open_arrow(source.path, layer=_layer(source), use_pyarrow=True) as (
+            meta,
+            reader,
+        ):
+            return _without(reader.schema, meta["geometry_name"] or "wkb_geometry")
+
+
+def _without(schema: pa.Schema, geometry: str | None) -> pa.Schema:
+    return pa.schema([field for field in schema if field.name != geometry])
+
+
+def _suffix(source: Source) -> str:
+    return PurePosixPath(source.where).suffix.lower()
 
 
 def _read_gdal(source: Source, faults: Faults) -> Iterator[Records]:  # noqa: ARG001
@@ -200,7 +228,7 @@ def _crs(source: Source, named: str | None, *, is_table: bool = False) -> str:
     if crs is None:
         raise UnreadableFeatures(
             "it names no coordinate reference system",
-            hint="set crs in the step, as EPSG:code",
+            hint="say which it is by crs, as EPSG:code",
             where=source.where,
         )
     return crs

@@ -36,7 +36,13 @@ def test_an_outage_is_a_503_and_needs_no_restart(tmp_path: Path) -> None:
         with TestClient(create_app(workspace, changed)) as client:
             assert client.get("/stac/search").status_code == 200
             server.stop()
-            for path in ("/stac/search", "/stac/collections/flood", "/readyz"):
+            for path in (
+                "/stac/search",
+                "/stac/collections/flood",
+                "/features/collections",
+                "/features/collections/points/items",
+                "/readyz",
+            ):
                 answer = client.get(path)
                 assert answer.status_code == 503, path
             answer = client.get("/stac/search")
@@ -47,3 +53,4 @@ def test_an_outage_is_a_503_and_needs_no_restart(tmp_path: Path) -> None:
             server.start()
             assert answered(client, "/stac/search") == 200
             assert answered(client, "/readyz") == 200
+            assert answered(client, "/features/collections") == 200
