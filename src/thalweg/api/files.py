@@ -46,7 +46,7 @@ def file_url(request: Request, zone: str, key: str) -> str:
     base = str(request.base_url).rstrip("/")
     path = f"{PREFIX}/{zone}/{key}"
     if services.settings.serve.public_reading:
-        return f"{base}{quote(path)}"
+        return f"{base}{quote(path, safe='/=')}"
     return base + _signer(request).signed(path, services.settings.serve.link_seconds)
 
 

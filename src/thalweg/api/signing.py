@@ -36,7 +36,7 @@ class Signer:
         at = time.time() if now is None else now
         expires = (int(at) // seconds + 2) * seconds
         query = urlencode({EXPIRES: expires, SIGNATURE: self._signature(path, str(expires))})
-        return f"{quote(path)}?{query}"
+        return f"{quote(path, safe='/=')}?{query}"
 
     def holds(self, path: str, expires: str, signature: str, now: float | None = None) -> bool:
         """Whether a signature is that of the path and has not expired."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from thalweg.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
-from thalweg.settings import Role
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +34,9 @@ Examples:
 @app.command(epilog=EXAMPLES)
 def add(
     name: Annotated[str, typer.Argument(help="Whose key it is, or what for.")],
-    role: Annotated[Role, typer.Option(help="What it allows.")] = Role.READER,
+    role: Annotated[
+        Literal["reader", "operator", "admin"], typer.Option(help="What it allows.")
+    ] = "reader",
     days: Annotated[
         int | None, typer.Option(min=1, help="How long it holds; for ever if not said.")
     ] = None,
@@ -43,7 +44,9 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a key. It is shown this once: only a digest of it is kept."""
-    key, text = _keys(workspace).add(name, role, days)
+    from thalweg.settings import Role
+
+    key, text = _keys(workspace).add(name, Role(role), days)
     if as_json:
         told = {"id": key.id, "role": key.role, "expires_at": key.expires_at, "key": text}
         typer.echo(json.dumps(told))
