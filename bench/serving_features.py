@@ -38,8 +38,8 @@ REQUESTS = {
     "items, box": "/collections/{id}/items?bbox=29.5,-2.5,29.6,-2.4&limit=100",
     "items, filter": "/collections/{id}/items?filter=area%20%3E%20240&limit=100",
     "one item": "/collections/{id}/items/77",
-    "tile 11, ~1500": "/collections/{id}/tiles/WebMercatorQuad/11/1192/1037",
-    "tile 13, ~100": "/collections/{id}/tiles/WebMercatorQuad/13/4770/4150",
+    "tile 11, ~800 features": "/collections/{id}/tiles/WebMercatorQuad/11/1192/1037",
+    "tile 13, ~50 features": "/collections/{id}/tiles/WebMercatorQuad/13/4770/4150",
 }
 OURS = """
 import sys, uvicorn
