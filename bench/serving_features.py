@@ -1,7 +1,7 @@
 """Features and vector tiles: ours over both backends against tipg alone, on the same tables.
 
-`python bench/serving_features.py [--seconds 3]`. Each service listens in a process of its own, is
-warmed up, and is asked by one client, one request after the other.
+`python bench/serving_features.py [--seconds 3]`. Each service listens in a process of its own; they
+are warmed up, and asked by turns, one request after the other.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -36,8 +38,8 @@ REQUESTS = {
     "items, box": "/collections/{id}/items?bbox=29.5,-2.5,29.6,-2.4&limit=100",
     "items, filter": "/collections/{id}/items?filter=area%20%3E%20240&limit=100",
     "one item": "/collections/{id}/items/77",
-    "tile 11, ~1500": "/collections/{id}/tiles/WebMercatorQuad/11/1192/1037",
-    "tile 13, ~100": "/collections/{id}/tiles/WebMercatorQuad/13/4770/4150",
+    "tile 11, ~800 features": "/collections/{id}/tiles/WebMercatorQuad/11/1192/1037",
+    "tile 13, ~50 features": "/collections/{id}/tiles/WebMercatorQuad/13/4770/4150",
 }
 OURS = """
 import sys, uvicorn
@@ -63,8 +65,9 @@ def buildings() -> list[pa.RecordBatch]:
     return [pa.record_batch([*columns, shapely.to_wkb(boxes).tolist()], schema=TABLE.schema)]
 
 
-def measured(program: str, folder: Path, prefix: str, collection: str, seconds: float, **env: str):
-    """The median of each request in milliseconds."""
+@contextmanager
+def service(program: str, folder: Path, prefix: str, **env: str) -> Iterator[httpx.Client]:
+    """A client of a service that listens in a process of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -76,10 +79,7 @@ def measured(program: str, folder: Path, prefix: str, collection: str, seconds: 
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}{prefix}", timeout=60) as client:
             await_answer(client)
-            return {
-                name: median(client, path.format(id=collection), seconds)
-                for name, path in REQUESTS.items()
-            }
+            yield client
     finally:
         process.terminate()
         process.wait()
@@ -97,16 +97,19 @@ def await_answer(client: httpx.Client) -> None:
     raise TimeoutError("the service does not answer")
 
 
-def median(client: httpx.Client, path: str, seconds: float) -> float:
-    for _ in range(3):
-        client.get(path).raise_for_status()
-    times = []
-    until = time.perf_counter() + seconds
+def medians(clients: dict[str, tuple[httpx.Client, str]], path: str, seconds: float):
+    """Milliseconds of one request to each service; they are asked by turns, as the load changes."""
+    times: dict[str, list[float]] = {name: [] for name in clients}
+    for client, collection in clients.values():
+        for _ in range(3):
+            client.get(path.format(id=collection)).raise_for_status()
+    until = time.perf_counter() + seconds * len(clients)
     while time.perf_counter() < until:
-        began = time.perf_counter()
-        client.get(path).raise_for_status()
-        times.append(time.perf_counter() - began)
-    return 1000 * statistics.median(times)
+        for name, (client, collection) in clients.items():
+            began = time.perf_counter()
+            client.get(path.format(id=collection)).raise_for_status()
+            times[name].append(time.perf_counter() - began)
+    return {name: 1000 * statistics.median(held) for name, held in times.items()}
 
 
 def main() -> None:
@@ -125,19 +128,25 @@ def main() -> None:
             store.put(TABLE, buildings())
         ours = {"THALWEG_DATABASE_URL": cluster.url, "THALWEG_SERVE__READ_ROLE": "thalweg_reader"}
         alone = {"DATABASE_URL": cluster.url, "TIPG_DB_SCHEMAS": '["features"]'}
-        found = {
-            "tipg alone": measured(TIPG, folder, "", "features.buildings", seconds, **alone),
-            "thalweg, PostGIS": measured(OURS, folder, "/features", "buildings", seconds, **ours),
-            "thalweg, GeoPackage": measured(OURS, folder, "/features", "buildings", seconds),
-        }
+        with (
+            service(TIPG, folder, "", **alone) as tipg,
+            service(OURS, folder, "/features", **ours) as postgis,
+            service(OURS, folder, "/features") as embedded,
+        ):
+            clients = {
+                "tipg alone": (tipg, "features.buildings"),
+                "thalweg, PostGIS": (postgis, "buildings"),
+                "thalweg, GeoPackage": (embedded, "buildings"),
+            }
+            found = {name: medians(clients, path, seconds) for name, path in REQUESTS.items()}
     finally:
         cluster.stop()
-    print("| | " + " | ".join(REQUESTS) + " |")
-    print("|---|" + "---|" * len(REQUESTS))
-    base = found["tipg alone"]
-    for service, times in found.items():
-        cells = (f"{times[name]:.1f} ms ({times[name] / base[name]:.2f})" for name in REQUESTS)
-        print(f"| {service} | {' | '.join(cells)} |")
+    print("| | " + " | ".join(clients) + " |")
+    print("|---|" + "---|" * len(clients))
+    for request, times in found.items():
+        base = times["tipg alone"]
+        cells = (f"{one:.1f} ms ({one / base:.2f})" for one in times.values())
+        print(f"| {request} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
