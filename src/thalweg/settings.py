@@ -129,6 +129,17 @@ class ServeSettings(BaseModel):
         12_288, ge=128, description="The longest value of one query parameter, in characters."
     )
     max_items: int = Field(1000, ge=1, description="The most items on a page of a search.")
+    max_pixels: int = Field(
+        16_777_216,
+        ge=65_536,
+        description="The most pixels of a raster that one request reads, all bands together.",
+    )
+    max_area: float = Field(
+        1_000_000, gt=0, description="The largest area of one raster query, in km2."
+    )
+    max_vertices: int = Field(
+        5000, ge=4, description="The most vertices of a geometry that a raster is cut by."
+    )
     pool_size: int = Field(
         8, ge=1, description="The most database connections of each pool of a process."
     )
