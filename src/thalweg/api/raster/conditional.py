@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +26,7 @@ class _NotModified(Exception):  # noqa: N818 - no error, but an early answer
 class ConditionalRoute(APIRoute):
     """A route whose answer has the headers that `validate` noted."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler: Callable[[Request], Any] = super().get_route_handler()
 
         async def conditional(request: Request) -> Response:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from rio_tiler.mosaic.methods.base import MosaicMethodBase
 from rio_tiler.mosaic.methods.defaults import FirstMethod
 from rio_tiler.types import RIOResampling, WarpResampling
 from titiler.core.dependencies import DefaultDependency
@@ -77,7 +76,7 @@ class Rendering(DefaultDependency):  # type: ignore[misc]
 
 def colormap_of(
     colormap_name: Annotated[
-        ColormapName | None,  # type: ignore[valid-type]
+        ColormapName | None,
         Query(description="A colormap by name. Default: that of what is measured."),
     ] = None,
 ) -> Colormap | None:
@@ -89,7 +88,7 @@ def no_process() -> None:
     """No algorithms: they would make figures that nobody measured."""
 
 
-def first() -> MosaicMethodBase:
+def first() -> Any:
     """The first raster with data counts; others would mix special values with depths."""
     return FirstMethod
 

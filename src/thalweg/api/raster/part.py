@@ -5,29 +5,46 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Request
+from rasterio.errors import CRSError
+from rio_tiler.errors import (
+    EmptyMosaicError,
+    NoAssetFoundError,
+    PointOutsideBounds,
+    RioTilerError,
+    TileOutsideBounds,
+)
+from titiler.core.factory import ColorMapFactory, TilerFactory, TMSFactory
+from titiler.extensions.wmts import wmtsExtension
+from titiler.mosaic.factory import MosaicTilerFactory
 
 from thalweg.api.parts import Part
+from thalweg.api.raster import legend
 from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_request
+from thalweg.api.raster.colormaps import COLORMAPS
+from thalweg.api.raster.conditional import ConditionalRoute
+from thalweg.api.raster.parameters import (
+    Bands,
+    Rendering,
+    Resampling,
+    colormap_of,
+    first,
+    no_process,
+)
+from thalweg.api.raster.paths import collection_mosaic, item_raster, search_id, search_mosaic
+from thalweg.api.raster.reader import CatalogReader, MosaicBackend, gdal_environment
+from thalweg.api.raster.rendering import rendered
 from thalweg.api.services import Services
+from thalweg.api.stac import asked
 
 PREFIX = "/raster"
 TITLE = "tiles, statistics and values of rasters and mosaics"
 ITEM = f"{PREFIX}/collections/{{collection_id}}/items/{{item_id}}"
 COLLECTION = f"{PREFIX}/collections/{{collection_id}}"
 SEARCH = f"{PREFIX}/searches/{{search_id}}"
-_CACHE_BYTES = 64 << 20
 
 
 def install(app: FastAPI, services: Services) -> None:
     """Adds titiler's routers."""
-    from titiler.core.factory import ColorMapFactory, TilerFactory, TMSFactory
-    from titiler.extensions import wmtsExtension
-
-    from thalweg.api.raster import legend
-    from thalweg.api.raster.colormaps import COLORMAPS
-    from thalweg.api.raster.paths import item_raster
-    from thalweg.api.raster.reader import CatalogReader
-
     shared = _shared(services)
     wmts = wmtsExtension(
         tile_dependencies=[
@@ -60,13 +77,6 @@ def install(app: FastAPI, services: Services) -> None:
 
 
 def _install_mosaics(app: FastAPI, shared: dict[str, Any]) -> None:
-    from titiler.mosaic.factory import MosaicTilerFactory
-
-    from thalweg.api.raster.parameters import first
-    from thalweg.api.raster.paths import collection_mosaic, search_id, search_mosaic
-    from thalweg.api.raster.reader import CatalogReader, MosaicBackend
-    from thalweg.api.stac import asked
-
     for prefix, path, what in (
         (COLLECTION, collection_mosaic, "collection"),
         (SEARCH, search_mosaic, "search"),
@@ -109,21 +119,12 @@ def _install_mosaics(app: FastAPI, shared: dict[str, Any]) -> None:
 
 
 def _router() -> APIRouter:
-    from thalweg.api.raster.conditional import ConditionalRoute
 
     return APIRouter(route_class=ConditionalRoute, dependencies=[Depends(check_request)])
 
 
 def _shared(services: Services) -> dict[str, Any]:
     """What both of titiler's factories are given."""
-    from thalweg.api.raster.parameters import (
-        Bands,
-        Rendering,
-        Resampling,
-        colormap_of,
-        no_process,
-    )
-    from thalweg.api.raster.rendering import rendered
 
     environment = gdal_environment(services)
 
@@ -143,42 +144,12 @@ def _shared(services: Services) -> dict[str, Any]:
     }
 
 
-def gdal_environment(services: Services) -> dict[str, Any]:
-    """GDAL's settings for reading: no file but the one that is named, and a cache that is kept
-    small, for all threads together."""
-    zones = [services.workspace.zone(name) for name in services.workspace.zone_urls]
-    return {
-        "GDAL_CACHEMAX": _CACHE_BYTES,
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-        "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
-        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-        "GDAL_HTTP_MULTIPLEX": "YES",
-        "GDAL_NUM_THREADS": "1",
-        "GDAL_PAM_ENABLED": "NO",
-        "VSI_CACHE": "TRUE",
-        "VSI_CACHE_SIZE": 5 << 20,
-        **{name: value for zone in zones for name, value in zone.gdal_environment().items()},
-    }
-
-
-def _statuses() -> dict[type[Exception], int]:
-    from rasterio.errors import CRSError
-    from rio_tiler.errors import (
-        EmptyMosaicError,
-        NoAssetFoundError,
-        PointOutsideBounds,
-        RioTilerError,
-        TileOutsideBounds,
-    )
-
-    return {
-        RioTilerError: 400,
-        CRSError: 400,
-        TileOutsideBounds: 404,
-        PointOutsideBounds: 404,
-        NoAssetFoundError: 404,
-        EmptyMosaicError: 404,
-    }
-
-
-RASTER = Part(PREFIX, TITLE, install, statuses=_statuses())
+_STATUSES: dict[type[Exception], int] = {
+    RioTilerError: 400,
+    CRSError: 400,
+    TileOutsideBounds: 404,
+    PointOutsideBounds: 404,
+    NoAssetFoundError: 404,
+    EmptyMosaicError: 404,
+}
+RASTER = Part(PREFIX, TITLE, install, statuses=_STATUSES)

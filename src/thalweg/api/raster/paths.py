@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Path, Query, Request
+from morecantile import Tile
 
 from thalweg.api.items import collection_of, item_of, items_of
 from thalweg.api.raster.checks import TILE_MATRIX_SETS
@@ -175,7 +176,7 @@ async def _place(request: Request) -> GeoJson | None:
     path = request.path_params
     if "z" in path:
         tms = TILE_MATRIX_SETS.get(path["tileMatrixSetId"])
-        return _box(tms.bounds(int(path["x"]), int(path["y"]), int(path["z"])))
+        return _box(tms.bounds(Tile(int(path["x"]), int(path["y"]), int(path["z"]))))
     if "minx" in path:
         corners = [float(path[name]) for name in ("minx", "miny", "maxx", "maxy")]
         return _box(_in_degrees(request, corners))

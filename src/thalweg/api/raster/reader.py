@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import attr
 import numpy as np
 import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
-from rasterio.warp import transform, transform_bounds
+from rasterio.features import geometry_mask
+from rasterio.warp import transform, transform_bounds, transform_geom
 from rio_tiler.constants import WGS84_CRS
 from rio_tiler.errors import PointOutsideBounds, TileOutsideBounds
 from rio_tiler.io import Reader
@@ -19,15 +22,42 @@ from rio_tiler.models import ImageData, PointData
 from rio_tiler.mosaic.backend import BaseBackend
 
 from thalweg.api.raster.source import Raster
+from thalweg.api.services import Services
 from thalweg.errors import AssetUnavailable, InvalidRequest, OutsideData, RequestTooLarge
 
 RASTER, SPECIAL = "raster", "special"
 _DRIVER = "GTiff"
 _THREADS = 4
+_CACHE_BYTES = 64 << 20
 # All others make new values of several: of depths and of what stands for permanent water.
 _KEEPING = {"nearest", "mode"}
 
 type Box = tuple[float, float, float, float]
+
+
+def gdal_environment(services: Services) -> dict[str, Any]:
+    """GDAL's settings for reading: no file but the one that is named, and a cache that is kept
+    small, for all threads together."""
+    zones = [services.workspace.zone(name) for name in services.workspace.zone_urls]
+    return {
+        "GDAL_CACHEMAX": _CACHE_BYTES,
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_INGESTED_BYTES_AT_OPEN": 32768,
+        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+        "GDAL_HTTP_MULTIPLEX": "YES",
+        "GDAL_NUM_THREADS": "1",
+        "GDAL_PAM_ENABLED": "NO",
+        "VSI_CACHE": "TRUE",
+        "VSI_CACHE_SIZE": 5 << 20,
+        **{name: value for zone in zones for name, value in zone.gdal_environment().items()},
+    }
+
+
+@contextmanager
+def opened(services: Services, raster: Raster) -> Iterator[CatalogReader]:
+    """A raster to read from; raises `AssetUnavailable`."""
+    with rasterio.Env(**gdal_environment(services)), CatalogReader(raster) as reader:
+        yield reader
 
 
 class CatalogReader(Reader):  # type: ignore[misc]
@@ -70,6 +100,9 @@ class CatalogReader(Reader):  # type: ignore[misc]
         return self._noted(
             super().part(bbox, dst_crs=dst_crs, bounds_crs=bounds_crs, indexes=bands, **given)
         )
+
+    def feature(self, shape: dict[str, Any], **given: Any) -> ImageData:
+        return _cut(super().feature(shape, **given), shape, given)
 
     def read(
         self,
@@ -146,7 +179,8 @@ class _Member(CatalogReader):
     masked would be filled from another raster."""
 
     def outside(self, what: str) -> Exception:
-        return PointOutsideBounds(what) if "point" in what else TileOutsideBounds(what)
+        beside: Exception = (PointOutsideBounds if "point" in what else TileOutsideBounds)(what)
+        return beside
 
     def _without_special[D: (ImageData, PointData)](self, found: D) -> D:
         return found
@@ -172,6 +206,7 @@ class Mosaic:
     rasters: tuple[Raster, ...]
 
 
+@attr.s
 class MosaicBackend(BaseBackend):  # type: ignore[misc]
     """rio-tiler's backend of a `Mosaic`, whose rasters were found for the place that is read."""
 
@@ -187,15 +222,15 @@ class MosaicBackend(BaseBackend):  # type: ignore[misc]
 
     @property
     def minzoom(self) -> int:
-        return int(self._first().minzoom)
+        return self._zooms()[0]
 
     @property
     def maxzoom(self) -> int:
-        return int(self._first().maxzoom)
+        return self._zooms()[1]
 
-    def _first(self) -> CatalogReader:
+    def _zooms(self) -> tuple[int, int]:
         with CatalogReader(self.input.rasters[0], tms=self.tms) as reader:
-            return reader
+            return reader.minzoom, reader.maxzoom
 
     def assets_for_tile(self, *_: Any, **__: Any) -> list[Raster]:
         return list(self.input.rasters)
@@ -215,6 +250,10 @@ class MosaicBackend(BaseBackend):  # type: ignore[misc]
     def part(self, bbox: Box, **given: Any) -> tuple[ImageData, list[str]]:
         return self._noted(*super().part(bbox, **self._by_few(given)))
 
+    def feature(self, shape: dict[str, Any], **given: Any) -> tuple[ImageData, list[str]]:
+        image, names = super().feature(shape, **given)
+        return _cut(image, shape, given), names
+
     def _by_few(self, given: dict[str, Any]) -> dict[str, Any]:
         """A thread for each raster, up to a few; for one raster, none."""
         return {**given, "threads": min(len(self.input.rasters), _THREADS)}
@@ -224,12 +263,25 @@ class MosaicBackend(BaseBackend):  # type: ignore[misc]
         return without_special(image), names
 
 
+def _cut(image: ImageData, shape: dict[str, Any], given: dict[str, Any]) -> ImageData:
+    """Leaves special values within the shape only, as rio-tiler does all others."""
+    special = image.metadata.get(SPECIAL)
+    if special is not None:
+        geometry = shape.get("geometry", shape)
+        moved = transform_geom(given.get("shape_crs") or WGS84_CRS, image.crs, geometry)
+        size = (image.height, image.width)
+        inside = geometry_mask([moved], size, image.transform, all_touched=True, invert=True)
+        image.metadata[SPECIAL] = np.where(inside, special, 0)
+    return image
+
+
 def _output_size(size: tuple[float, float], given: dict[str, Any]) -> tuple[float, float]:
     """Width and height of what is read, for a place of that size in the raster's own pixels."""
-    width, height = given.get("width"), given.get("height")
+    width: float | None = given.get("width")
+    height: float | None = given.get("height")
     if width or height:
         ratio = size[0] / size[1]
-        width, height = width or height * ratio, height or width / ratio
+        width, height = width or (height or 0) * ratio, height or (width or 0) / ratio
     else:
         shrink = min(1.0, (given.get("max_size") or math.inf) / max(size))
         width, height = size[0] * shrink, size[1] * shrink
