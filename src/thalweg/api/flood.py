@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+import rasterio
 import shapely
 from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
@@ -379,12 +380,8 @@ def _flooded(
     threshold: float,
     outlined: bool,
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    import rasterio
-
-    with (
-        rasterio.Env(**gdal_environment(services)),
-        MosaicBackend(Mosaic("flood", rasters)) as mosaic,
-    ):
+    together = MosaicBackend(Mosaic("flood", rasters))  # type: ignore[call-arg]  # attrs makes it
+    with rasterio.Env(**gdal_environment(services)), together as mosaic:
         image, _ = mosaic.part(
             box, bounds_crs=WGS84_CRS, dst_crs=WGS84_CRS, return_periods=[period]
         )
@@ -411,8 +408,8 @@ def _flooded(
         "permanent_water_km2": _area(water, areas),
         "without_data_km2": _area(~known & ~water, areas),
         "box_km2": box_km2(*box),
-        "mean_depth": float(np.average(inside, weights=weights)) if inside.size else None,
-        "deepest": float(inside.max()) if inside.size else None,
+        "mean_depth": _mean(inside, weights),
+        "deepest": round(float(inside.max()), 6) if inside.size else None,
     }
     return figures, _outline(flooded, image.transform) if outlined else None
 
@@ -422,6 +419,10 @@ def _pixel_km2(transform: Any, rows: int) -> NDArray[np.float64]:
     edges = np.radians(transform.f + transform.e * np.arange(rows + 1))
     width = math.radians(transform.a)
     return -(SEMI_MAJOR_M**2) / 2 * np.diff(authalic_q(edges)) * width / 1e6
+
+
+def _mean(depths: NDArray[np.float64], weights: NDArray[np.float64]) -> float | None:
+    return round(float(np.average(depths, weights=weights)), 6) if depths.size else None
 
 
 def _area(which: NDArray[np.bool_], areas: NDArray[np.float64]) -> float:
