@@ -110,14 +110,14 @@ def _window(whole: GeoBox, bbox: BoundingBox) -> tuple[slice, slice]:
     box = transform_bounds("EPSG:4326", whole.crs, bbox.west, bbox.south, bbox.east, bbox.north)
     left, top = ~whole.affine @ (box[0], box[3])
     right, bottom = ~whole.affine @ (box[2], box[1])
-    rows = slice(max(_floor(top), 0), min(-_floor(-bottom), whole.height))
-    columns = slice(max(_floor(left), 0), min(-_floor(-right), whole.width))
+    rows = slice(max(pixel_at(top), 0), min(-pixel_at(-bottom), whole.height))
+    columns = slice(max(pixel_at(left), 0), min(-pixel_at(-right), whole.width))
     if rows.start >= rows.stop or columns.start >= columns.stop:
         raise NothingFound("the box is outside the rasters", hint="see the items' `bbox`")
     return rows, columns
 
 
-def _floor(position: float) -> int:
+def pixel_at(position: float) -> int:
     """The pixel that a position in pixels is in; a rounding error off its edge is on it."""
     near = round(position)
     return near if abs(position - near) < 1e-6 else math.floor(position)

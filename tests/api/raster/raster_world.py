@@ -51,7 +51,7 @@ def make(folder: Path) -> Workspace:
     ]
     floods = [_flood(workspace, *one) for one in chosen]
     terrain = [_terrain(workspace, HEIGHTS), _terrain(workspace, ODD)]
-    elsewhere = [{**floods[0], "id": "passwd", "collection": ELSEWHERE}]
+    elsewhere = [{**terrain[0], "id": "passwd", "collection": ELSEWHERE}]
     elsewhere[0] = _pointing(elsewhere[0], "/etc/passwd")
     elsewhere.append({**_pointing(elsewhere[0], f"{folder}/silver/../catalog.db"), "id": "up"})
     elsewhere.append({**_pointing(elsewhere[0], f"{folder}/silver/gone.tif"), "id": "gone"})

@@ -142,12 +142,11 @@ def extract(
     checked_area(request, box_geometry(box))
     with opened(services, raster) as reader:
         image = reader.part(
-            box,
+            reader.snapped(box, WGS84_CRS),
             dst_crs=reader.crs,
-            bounds_crs=WGS84_CRS,
+            bounds_crs=reader.crs,
             width=width,
             height=height,
-            align_bounds_with_dataset=not (width or height),
             **bands.as_dict(),
         )
     return _answer(image, form, colormap, look)

@@ -23,6 +23,7 @@ from rio_tiler.mosaic.backend import BaseBackend
 
 from thalweg.api.raster.source import Raster
 from thalweg.api.services import Services
+from thalweg.catalog.arrays import pixel_at
 from thalweg.errors import AssetUnavailable, InvalidRequest, OutsideData, RequestTooLarge
 
 RASTER, SPECIAL = "raster", "special"
@@ -100,6 +101,15 @@ class CatalogReader(Reader):  # type: ignore[misc]
         return self._noted(
             super().part(bbox, dst_crs=dst_crs, bounds_crs=bounds_crs, indexes=bands, **given)
         )
+
+    def snapped(self, bbox: Box, crs: CRS) -> Box:
+        """The box around the pixels that share area with a box, in the raster's CRS."""
+        left, bottom, right, top = self._box(bbox, crs)
+        grid = self.dataset.transform
+        first, last = pixel_at((left - grid.c) / grid.a), -pixel_at((grid.c - right) / grid.a)
+        above, below = pixel_at((top - grid.f) / grid.e), -pixel_at((grid.f - bottom) / grid.e)
+        (west, north), (east, south) = grid @ (first, above), grid @ (last, below)
+        return west, south, east, north
 
     def feature(self, shape: dict[str, Any], **given: Any) -> ImageData:
         return _cut(super().feature(shape, **given), shape, given)

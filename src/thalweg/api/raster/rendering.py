@@ -111,9 +111,11 @@ def picture(
     """Red, green and blue (3, rows, columns), and alpha (rows, columns), of one or three bands."""
     raster: Raster = image.metadata[RASTER]
     bands = [int(name.removeprefix("b")) for name in image.band_names]
-    if len(bands) not in (1, 3):
+    depths = any(is_depth(raster.bands[band - 1]) for band in bands)
+    if len(bands) != 1 and (depths or len(bands) != 3):
         raise InvalidRequest(
-            f"a picture is of 1 or 3 bands, not of {len(bands)}", hint=f"choose {_ways(raster)}"
+            f"a picture is of 1 band{'' if depths else ' or 3'}, not of {len(bands)}",
+            hint=f"choose {_ways(raster)}",
         )
     if rescale and len(rescale) not in (1, len(bands)):
         raise InvalidRequest(f"rescale is given {len(rescale)} times for {len(bands)} bands")
