@@ -28,6 +28,7 @@ from thalweg.errors import AssetUnavailable, InvalidRequest, OutsideData, Reques
 
 RASTER, SPECIAL = "raster", "special"
 _DRIVER = "GTiff"
+_NUDGE = 1e-6
 _THREADS = 4
 _CACHE_BYTES = 64 << 20
 # All others make new values of several: of depths and of what stands for permanent water.
@@ -139,7 +140,10 @@ class CatalogReader(Reader):  # type: ignore[misc]
         if not (left <= x < right and bottom < y <= top):
             raise self.outside(f"the point {lon:g}, {lat:g}")
         self._check((1, 1), len(bands), given)
-        found = super().point(lon, lat, coord_crs=coord_crs, indexes=bands, **given)
+        # A pixel holds its left and upper edges, but rio-tiler takes those of the file for outside.
+        across, down = (one * _NUDGE for one in self.dataset.res)
+        x, y = max(x, left + across), min(y, top - down)
+        found = super().point(x, y, coord_crs=self.crs, indexes=bands, **given)
         return self._noted(found)
 
     def outside(self, what: str) -> Exception:
