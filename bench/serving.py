@@ -20,7 +20,7 @@ import httpx
 import morecantile
 
 SEED, REQUESTS, TOGETHER, MANY = 7, 300, 4, 10_000
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 def main() -> None:
