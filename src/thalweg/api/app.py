@@ -15,19 +15,30 @@ from thalweg.api.errors import install_error_handlers
 from thalweg.api.exposure import EXPOSURE
 from thalweg.api.features.part import FEATURES
 from thalweg.api.files import FILES
+from thalweg.api.flood import FLOOD
 from thalweg.api.hexagons import HEXAGONS
 from thalweg.api.limits import Limits
 from thalweg.api.parameters import refuse_unknown_parameters
 from thalweg.api.parts import Part
 from thalweg.api.public_url import PublicUrl
 from thalweg.api.raster.part import RASTER
+from thalweg.api.raster.query import RASTER_QUERIES
 from thalweg.api.requests import Requests
 from thalweg.api.services import Services
 from thalweg.api.stac.part import STAC
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import ServeSettings, Settings
 
-PARTS: tuple[Part, ...] = (STAC, RASTER, FEATURES, HEXAGONS, EXPOSURE, FILES)
+PARTS: tuple[Part, ...] = (
+    STAC,
+    RASTER,
+    RASTER_QUERIES,
+    FLOOD,
+    FEATURES,
+    HEXAGONS,
+    EXPOSURE,
+    FILES,
+)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Range", "X-API-Key"]
 _SHOWN = ["Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID"]
