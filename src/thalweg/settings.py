@@ -129,6 +129,11 @@ class ServeSettings(BaseModel):
         12_288, ge=128, description="The longest value of one query parameter, in characters."
     )
     max_items: int = Field(1000, ge=1, description="The most items on a page of a search.")
+    max_cells: int = Field(
+        100_000,
+        ge=1,
+        description="The most hexagons that a box may hold, and the most rows of one answer.",
+    )
     pool_size: int = Field(
         8, ge=1, description="The most database connections of each pool of a process."
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 
+from thalweg.api.routes import path_of
 from thalweg.api.services import services_of
 from thalweg.errors import KeyRefused, KeyRequired
 from thalweg.settings import Role
@@ -19,7 +20,7 @@ _HINT = "send it in the header X-API-Key, or as Authorization: Bearer"
 async def reading_allowed(request: Request) -> None:
     """Everything takes at least a reader, unless reading is public."""
     services = services_of(request)
-    if services.settings.serve.public_reading or request.url.path in _OPEN:
+    if services.settings.serve.public_reading or path_of(request) in _OPEN:
         return
     await require(Role.READER)(request)
 

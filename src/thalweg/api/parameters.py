@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from fastapi import FastAPI, Request
 
-from thalweg.api.routes import template
+from thalweg.api.routes import path_of, template
 from thalweg.errors import UnknownParameter
 
 
 async def refuse_unknown_parameters(request: Request) -> None:
     """Raises `UnknownParameter` for what the OpenAPI document does not tell of."""
-    if not request.query_params or request.url.path.startswith(request.app.state.free_parameters):
+    path = path_of(request)
+    if not request.query_params or path.startswith(request.app.state.free_parameters):
         return
     known = _known(request.app, template(request.scope), request.method.lower())
     if known is None:
         return
     for name in request.query_params:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            raise UnknownParameter(
-                f"this path takes no parameter {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else _listed(known),
-            )
+            raise unknown_parameter(name, known)
+
+
+def unknown_parameter(name: str, known: Sequence[str]) -> UnknownParameter:
+    """The error that says what was meant, or what there is."""
+    near = get_close_matches(name, known, 1)
+    return UnknownParameter(
+        f"this path takes no parameter {name!r}",
+        hint=f"did you mean {near[0]!r}?" if near else _listed(known),
+    )
 
 
 def _known(app: FastAPI, path: str, method: str) -> tuple[str, ...] | None:
@@ -36,5 +43,5 @@ def _known(app: FastAPI, path: str, method: str) -> tuple[str, ...] | None:
     return tuple(one["name"] for one in declared if one["in"] == "query")
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(names: Sequence[str]) -> str:
     return f"it takes {', '.join(names)}" if names else "it takes none"
