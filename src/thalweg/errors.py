@@ -474,6 +474,10 @@ class InvalidFilter(RequestError):
     """The filter is not CQL2, or uses what is not offered."""
 
 
+class RangeNotSatisfiable(RequestError):
+    """The range begins beyond the end of the file."""
+
+
 class KeyRequired(RequestError):
     """This takes an API key."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -133,6 +133,14 @@ class ServeSettings(BaseModel):
         100_000,
         ge=1,
         description="The most hexagons that a box may hold, and the most rows of one answer.",
+    )
+    file_zones: list[Literal["bronze", "silver"]] = Field(
+        ["silver"], description="The zones whose files are served under /files."
+    )
+    link_seconds: int = Field(
+        3600,
+        ge=60,
+        description="How long a signed link to a file holds at least; twice as long at most.",
     )
     pool_size: int = Field(
         8, ge=1, description="The most database connections of each pool of a process."

@@ -47,6 +47,7 @@ STATUSES: Mapping[type[ThalwegError], int] = {
     known.ItemExists: 409,
     known.InvalidItem: 422,
     known.RequestTooLarge: 413,
+    known.RangeNotSatisfiable: 416,
     known.TooManyCells: 413,
     known.AnswerTookTooLong: 504,
 }

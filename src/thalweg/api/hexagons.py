@@ -11,10 +11,10 @@ from thalweg.api.services import Held, Services
 from thalweg.api.tables import answers, asked
 from thalweg.api.tables.asked import DEFAULT_LIMIT, DIMENSIONS, Wanted, example
 from thalweg.api.tables.held import HeldTables, opened, tables_held
+from thalweg.api.tables.query import query_of_cells
 from thalweg.errors import NoTables, UnknownLayer
 from thalweg.hexagons.frames import rows_of_layers
-from thalweg.hexagons.places import box
-from thalweg.hexagons.queries import Key, Query, chosen, statistics_of, values_of
+from thalweg.hexagons.queries import Key, Query, chosen, statistics_of
 from thalweg.hexagons.tables import Described
 
 PREFIX = "/api/hexagons"
@@ -155,8 +155,8 @@ def cells(
                 "label": "1in100",
                 "return_period": 100.0,
                 "unit": "cm",
-                "cells": 4421,
-                "cells_with_value": 4351,
+                "rows": 4421,
+                "rows_with_value": 4351,
                 "min": 0.0,
                 "max": 35.6,
                 "sum": None,
@@ -188,36 +188,14 @@ def _query(
 ) -> Query:
     held = wanted.at_resolution(_of_theme(tables, theme))
     where = asked.where_of(request, (*_SELECTING, *_PAGING), held)
-    return query_of(tables, chosen(held, where), wanted, most, after, (_FAVOURITE,))
+    held = chosen(held, where)
+    statistics = wanted.statistics or (_first(held),)
+    return query_of_cells(tables, held, wanted, statistics, most, after)
 
 
-def query_of(
-    tables: HeldTables,
-    held: list[Described],
-    wanted: Wanted,
-    most: int,
-    after: Key | None,
-    favourites: tuple[str, ...],
-) -> Query:
-    """What is asked of some tables of cells; without a statistic, the first of `favourites`."""
-    if wanted.periods:
-        held = [one for one in held if one.series.return_periods] or held
-    statistics = wanted.statistics or _first(held, favourites)
-    values = values_of(held, statistics, wanted.periods)
-    place = None if wanted.bbox is None else tables.reached(box(wanted.bbox), held)
-    return Query(
-        tuple(held),
-        values,
-        countries=wanted.countries,
-        place=place,
-        most_cells=most,
-        after=after,
-    )
-
-
-def _first(held: list[Described], favourites: tuple[str, ...]) -> tuple[str, ...]:
-    known = [name for one in held for name in one.statistics]
-    return next(((name,) for name in favourites if name in known), tuple(known[:1]))
+def _first(held: list[Described]) -> str:
+    known = [name for one in held for name in statistics_of(one)]
+    return _FAVOURITE if _FAVOURITE in known else known[0]
 
 
 def _of_theme(tables: HeldTables, theme: str) -> list[Described]:

@@ -57,15 +57,16 @@ class Query:
     """Some columns of some rows: `tables` are all of one resolution, or all of areas.
 
     `keys` tell a row from the others, the first of them being its place. Empty or None stands for
-    all. `countries` are ISO 3166-1 alpha-3 codes; `place` is an outline in WGS 84: cells with their
-    centre inside, of which there may be `most_cells`. Rows are ordered by place and series, and
-    begin after `after`.
+    all. `countries` are ISO 3166-1 alpha-3 codes, `areas` codes of areas; `place` is an outline in
+    WGS 84: cells with their centre inside, of which there may be `most_cells`. Rows are ordered by
+    place and series, and begin after `after`.
     """
 
     tables: tuple[Described, ...]
     values: tuple[Value, ...]
     keys: tuple[str, ...] = CELL_KEYS
     countries: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
     place: BaseGeometry | None = None
     most_cells: int = MOST_CELLS
     after: Key | None = None
@@ -99,12 +100,23 @@ class Reader:
         fields = [_told(field, told.get(field.name)) for field in found.schema]
         return found.cast(pa.schema(fields))
 
+    def as_json(self, rows: pa.Table) -> list[str]:
+        """Each row as a JSON object; `cell` as text, since it is too long for JSON's numbers."""
+        pairs = [
+            f"{_name(name)} := {_name(name)}{'::VARCHAR' if name == 'cell' else ''}"
+            for name in rows.column_names
+        ]
+        with closing(self._connection.cursor()) as cursor:
+            made = cursor.from_arrow(rows).project(f"to_json(struct_pack({', '.join(pairs)})) AS j")
+            texts: list[str] = made.to_arrow_table()["j"].to_pylist()
+        return texts
+
     def summary(self, query: Query) -> list[dict[str, Any]]:
         """What the rows come to, by series and value: how many there are, how many have a number,
         the least and the greatest; `sum` of what adds up, and `mean` of what can be weighed, as
         that of all pixels or buildings together. None stands for what cannot be told."""
         parts = [part for one in query.values for part in _sums(query, one)]
-        columns = ", ".join(["series", "count(*) AS cells", *parts])
+        columns = ", ".join(["series", 'count(*) AS "rows"', *parts])
         found = self._asked(query, columns, "GROUP BY series ORDER BY series").to_pylist()
         return [_summed(row, query, value) for row in found for value in _of_series(query, row)]
 
@@ -227,9 +239,10 @@ def _values(table: Described, statistic: str, periods: Sequence[float]) -> Itera
 def _conditions(connection: duckdb.DuckDBPyConnection, query: Query) -> tuple[str, list[Any]]:
     conditions: list[str] = ["true"]
     parameters: list[Any] = []
-    if query.countries:
-        conditions.append("list_contains(?, country)")
-        parameters.append(list(query.countries))
+    for column, codes in (("country", query.countries), ("area", query.areas)):
+        if codes:
+            conditions.append(f"list_contains(?, {column})")
+            parameters.append(list(codes))
     if query.place is not None:
         cells = seed(query.place, query.tables[0].resolution, most=query.most_cells).cells
         connection.register("wanted_cells", pa.table({"cell": cells}))
@@ -276,8 +289,8 @@ def _summed(row: Mapping[str, Any], query: Query, value: Value) -> dict[str, Any
         "label": value.label,
         "return_period": value.return_period,
         "unit": value.unit,
-        "cells": row["cells"],
-        "cells_with_value": row[f"count {value.name}"],
+        "rows": row["rows"],
+        "rows_with_value": row[f"count {value.name}"],
         "min": row[f"min {value.name}"],
         "max": row[f"max {value.name}"],
         "sum": None if total is None else float(total),

@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
@@ -109,6 +110,17 @@ class Zone:
         if self._folder is not None:
             return str(self._folder / _checked(key))
         return f"{self.url.rstrip('/')}/{_checked(key)}"
+
+    def signed_url(self, key: str, seconds: int, method: str = "GET") -> str:
+        """A link to the object that its store answers, without credentials, for so long.
+
+        Raises `StorageError` for a folder, and where there are no credentials to sign with.
+        """
+        store = self._store()
+        if isinstance(store, LocalStore):
+            raise StorageError("a folder signs no links", where=self.url)
+        with self._named_errors(key):
+            return obstore.sign(store, method, _checked(key), timedelta(seconds=seconds))
 
     def gdal_environment(self) -> dict[str, str]:
         """GDAL options that make `gdal_path` reach the same place as this zone."""

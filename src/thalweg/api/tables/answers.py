@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.csv as pa_csv
 import shapely
 from fastapi import Request, Response
 
@@ -36,7 +37,7 @@ _DECIMALS = 7
 def page(
     request: Request, reader: Reader, query: Query, limit: int, kind: Format, **told: Any
 ) -> Response:
-    """One page of rows of cells; `told` goes into the JSON beside them."""
+    """One page of rows; `told` goes into the JSON beside them."""
     etag = etag_of(str(request.url), *sorted(str(one.path) for one in query.tables))
     headers = cache_headers(request, etag)
     if is_held(request, etag):
@@ -46,11 +47,11 @@ def page(
     rows, links = found[:limit], [{"rel": "self", "href": str(request.url)}]
     if len(found) > limit:
         last = rows.slice(limit - 1)
-        token = to_token((last["cell"][0].as_py(), last["series"][0].as_py()))
+        token = to_token((last[query.keys[0]][0].as_py(), last["series"][0].as_py()))
         url = str(request.url.include_query_params(token=token))
         links.append({"rel": "next", "href": url})
         headers["Link"] = f'<{url}>; rel="next"'
-    body = _body(rows, query, kind, {**told, "links": links})
+    body = _body(reader, rows, query, kind, {**told, "links": links})
     return Response(body, headers=headers, media_type=MEDIA_TYPES[kind])
 
 
@@ -77,50 +78,48 @@ def value_json(value: Value) -> dict[str, Any]:
     }
 
 
-def records(rows: pa.Table) -> list[dict[str, Any]]:
-    """The rows as JSON has them; the cell's number as text, since it is too long for some."""
-    columns = [
-        map(str, column.to_pylist()) if name == "cell" else column.to_pylist()
-        for name, column in zip(rows.column_names, rows.columns, strict=True)
-    ]
-    names = rows.column_names
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def _body(rows: pa.Table, query: Query, kind: Format, told: Mapping[str, Any]) -> bytes:
+def _body(
+    reader: Reader, rows: pa.Table, query: Query, kind: Format, told: Mapping[str, Any]
+) -> bytes:
     if kind == "json":
-        columns = [value_json(one) for one in query.values]
-        numbers = {"columns": columns, "numberReturned": len(rows), "cells": records(rows)}
-        return orjson.dumps({**told, **numbers})
+        return orjson.dumps(
+            {
+                **told,
+                "columns": [value_json(one) for one in query.values],
+                "numberReturned": len(rows),
+                ("cells" if "cell" in query.keys else "areas"): orjson.Fragment(
+                    _listed(reader.as_json(rows))
+                ),
+            }
+        )
     if kind == "geojson":
-        return _geojson(rows, told)
+        return _geojson(reader, rows, told)
     if kind == "arrow":
         return _arrow(rows)
     return _file(rows, f".{kind}")
 
 
-def _geojson(rows: pa.Table, told: Mapping[str, Any]) -> bytes:
+def _geojson(reader: Reader, rows: pa.Table, told: Mapping[str, Any]) -> bytes:
     outlines = cell_polygons(rows["cell"].to_numpy())
-    rounded = shapely.to_geojson(
-        shapely.transform(outlines, lambda points: points.round(_DECIMALS))
+    rounded = shapely.transform(outlines, lambda points: points.round(_DECIMALS))
+    ids = zip(rows["h3"].to_pylist(), rows["series"].to_pylist(), strict=True)
+    parts = zip(ids, shapely.to_geojson(rounded).tolist(), reader.as_json(rows), strict=True)
+    features = _listed(
+        f'{{"type":"Feature","id":"{h3}:{series}","geometry":{geometry},"properties":{row}}}'
+        for (h3, series), geometry, row in parts
     )
-    features = [
-        {
-            "type": "Feature",
-            "id": f"{row['h3']}:{row['series']}",
-            "geometry": orjson.Fragment(geometry),
-            "properties": row,
-        }
-        for row, geometry in zip(records(rows), shapely.to_geojson(rounded).tolist(), strict=True)
-    ]
     return orjson.dumps(
         {
             "type": "FeatureCollection",
-            "features": features,
-            "numberReturned": len(features),
+            "features": orjson.Fragment(features),
+            "numberReturned": len(rows),
             "links": told["links"],
         }
     )
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
 
 
 def _arrow(rows: pa.Table) -> bytes:
@@ -131,6 +130,10 @@ def _arrow(rows: pa.Table) -> bytes:
 
 
 def _file(rows: pa.Table, suffix: str) -> bytes:
+    if "cell" not in rows.column_names:
+        text = io.BytesIO()
+        pa_csv.write_csv(rows, text)
+        return text.getvalue()
     with TemporaryDirectory(prefix="thalweg-") as folder:
         path = Path(folder) / f"cells{suffix}"
         written(rows, path, shape="centroid" if suffix == ".csv" else "polygon")

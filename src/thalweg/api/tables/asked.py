@@ -29,6 +29,7 @@ DIMENSIONS = (
 _COUNTRY = re.compile(r"[A-Za-z]{3}")
 # The least length of a cell's edge on the screen, and the width of a tile at zoom 0, in pixels.
 _EDGE, _TILE = 8, 512
+_THRESHOLD = 0.5
 _EQUATOR_M = 40_075_016.686
 
 Resolution = Annotated[
@@ -62,6 +63,16 @@ ReturnPeriod = Annotated[
 Statistic = Annotated[
     str | None,
     Query(description="Statistics, commas between; `/layers` tells them.", examples=["mean"]),
+]
+Threshold = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        allow_inf_nan=False,
+        description="A depth in metres: buildings that stand deeper are exposed. 0.5 if that was "
+        "measured, else the least that was.",
+        examples=[0.5],
+    ),
 ]
 Limit = Annotated[int, Query(ge=1, description="The most rows on a page.")]
 Token = Annotated[str | None, Query(description="Where the next page begins: from a link.")]
@@ -181,18 +192,48 @@ def to_token(key: Key) -> str:
 
 
 def of_token(token: str | None) -> Key | None:
-    """Where a page begins; raises `InvalidRequest`."""
+    """The cell and series at which a page of cells begins; raises `InvalidRequest`."""
+    place, series = _parts(token)
     if token is None:
         return None
-    place, colon, series = token.partition(":")
-    if not (place.isdecimal() and place.isascii() and colon and int(place) < 1 << 64):
-        raise InvalidRequest("token is none of this service's", hint="take it from a link `next`")
+    if not (place.isdecimal() and place.isascii() and int(place) < 1 << 64):
+        raise _wrong_token()
     return int(place), series
+
+
+def of_area_token(token: str | None) -> Key | None:
+    """The area and series at which a page of areas begins; raises `InvalidRequest`."""
+    return None if token is None else _parts(token)
+
+
+def _parts(token: str | None) -> tuple[str, str]:
+    # No series has a colon in its id; areas may have one in theirs.
+    place, colon, series = (token or ":").rpartition(":")
+    if not colon:
+        raise _wrong_token()
+    return place, series
+
+
+def _wrong_token() -> InvalidRequest:
+    return InvalidRequest("token is none of this service's", hint="take it from a link `next`")
 
 
 def listed(text: str | None) -> tuple[str, ...]:
     """The values between commas."""
     return tuple(one.strip() for one in (text or "").split(",") if one.strip())
+
+
+def threshold_of(tables: Sequence[Described], wanted: float | None) -> float:
+    """The depth in metres that is asked for; raises `UnknownCoordinate` if it was not measured."""
+    known = sorted({depth for one in tables for depth in one.notes["exposure"]["thresholds_m"]})
+    if wanted is None:
+        return _THRESHOLD if _THRESHOLD in known else float(known[0])
+    if wanted not in known:
+        raise UnknownCoordinate(
+            f"no exposure was measured at {wanted:g} m",
+            hint=f"there are {', '.join(f'{one:g}' for one in known)} m",
+        )
+    return wanted
 
 
 def _number(text: str) -> float:
