@@ -486,6 +486,20 @@ class KeyRefused(RequestError):
     """The API key does not allow this."""
 
 
+class TooManyRefusals(RequestError):
+    """Too many keys of this client were refused."""
+
+
+class IdentityUnavailable(RequestError):
+    """The identity provider does not answer; it may again."""
+
+    transient = True
+
+
+class KeyNotFound(UsageError):
+    """No API key has that id."""
+
+
 class ItemExists(RequestError):
     """An item or collection of that id is there already."""
 

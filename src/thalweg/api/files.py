@@ -7,20 +7,20 @@ import re
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from thalweg.api.caching import cache_headers, is_held
 from thalweg.api.parts import Part
-from thalweg.api.ranges import ByteRange, Unsatisfiable, byte_range
+from thalweg.api.ranges import ByteRange, byte_range
 from thalweg.api.services import Held, Services, services_of
 from thalweg.api.signing import EXPIRES, SIGNATURE, Signer
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE
 from thalweg.catalog.stac import COG_MEDIA_TYPE
-from thalweg.errors import ObjectNotFound, RangeNotSatisfiable
+from thalweg.errors import ObjectNotFound
 from thalweg.storage.zones import Zone
 
 PREFIX = "/files"
@@ -72,8 +72,9 @@ def with_served_assets(request: Request, document: dict[str, Any]) -> dict[str, 
 
 
 def is_signed(request: Request, path: str) -> bool:
-    """Whether a request for a path of this part carries its signature."""
-    return path.startswith(f"{PREFIX}/") and _signer(request).signed_request(request, path)
+    """Whether a request for a path of this part carries its signature; raises `KeyRefused` for
+    one that has expired or is another's."""
+    return path.startswith(f"{PREFIX}/") and _signer(request).opens(request, path)
 
 
 @router.api_route(
@@ -95,7 +96,11 @@ def is_signed(request: Request, path: str) -> bool:
                 "required": False,
                 "schema": {"type": "string"},
                 "example": "bytes=0-16383",
-            }
+            },
+            *(
+                {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
+                for name in (EXPIRES, SIGNATURE)
+            ),
         ]
     },
 )
@@ -107,16 +112,14 @@ def file(
     zone: str,
     key: str,
     services: Held,
-    expires: Annotated[str, Query(alias=EXPIRES, description="Of a signed link.")] = "",
-    signature: Annotated[str, Query(alias=SIGNATURE, description="Of a signed link.")] = "",
 ) -> Response:
     """One object of a zone as it is, or a range of its bytes."""
     place = _served(services, zone, key)
     if place.folder is None:
         seconds = services.settings.serve.link_seconds
-        url = place.signed_url(key, seconds, request.method)
+        url = place.signed_url(key, seconds, "HEAD" if request.method == "HEAD" else "GET")
         return RedirectResponse(url, 307, {"Cache-Control": "no-store"})
-    return _answer(request, _path(place.folder, key), place, key)
+    return _answer(request, _path(place.folder, zone, key), place, key)
 
 
 def _served(services: Services, zone: str, key: str) -> Zone:
@@ -127,14 +130,14 @@ def _served(services: Services, zone: str, key: str) -> Zone:
     return services.workspace.zone(zone)
 
 
-def _path(folder: Path, key: str) -> Path:
+def _path(folder: Path, zone: str, key: str) -> Path:
     """The file of a key, which no link leads out of the zone; raises `ObjectNotFound`."""
     try:
         path = (folder / key).resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise _not_found(folder.name, key) from error
+        raise _not_found(zone, key) from error
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise _not_found(folder.name, key)
+        raise _not_found(zone, key)
     return path
 
 
@@ -169,12 +172,7 @@ def _part(request: Request, etag: str, size: int) -> ByteRange | None:
     """The range that is asked for, if it is of this very file."""
     if request.headers.get("if-range", etag) != etag:
         return None
-    try:
-        return byte_range(request.headers.get("range", ""), size)
-    except Unsatisfiable:
-        raise RangeNotSatisfiable(
-            f"the file has {size} bytes", hint="ask for a range that begins before its end"
-        ) from None
+    return byte_range(request.headers.get("range", ""), size)
 
 
 def _bytes(path: Path, part: ByteRange) -> Iterator[bytes]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from thalweg.errors import RangeNotSatisfiable
+
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})", re.ASCII)
 
 
@@ -25,15 +27,11 @@ class ByteRange:
         return f"bytes {self.first}-{self.last}/{self.size}"
 
 
-class Unsatisfiable(Exception):
-    """The range begins beyond the end of the file."""
-
-
 def byte_range(header: str, size: int) -> ByteRange | None:
     """The range of a header; None stands for the whole file.
 
     As the RFC allows, what is no range of bytes is passed over, and so are several at once. Raises
-    `Unsatisfiable`.
+    `RangeNotSatisfiable` for one that begins beyond the end.
     """
     found = _RANGE.fullmatch(header.replace(" ", ""))
     if found is None or found[0] == "bytes=-":
@@ -47,5 +45,7 @@ def byte_range(header: str, size: int) -> ByteRange | None:
         if last and int(last) < int(first):
             return None
     if first_byte > last_byte:
-        raise Unsatisfiable
+        raise RangeNotSatisfiable(
+            f"the file has {size} bytes", hint="ask for a range that begins before its end"
+        )
     return ByteRange(first_byte, last_byte, size)

@@ -12,7 +12,9 @@ from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
-SECRET_FILE = "serve.secret"
+from thalweg.errors import KeyRefused
+
+_FILE = "serve.secret"
 EXPIRES, SIGNATURE = "expires", "signature"
 
 
@@ -23,7 +25,7 @@ class Signer:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / SECRET_FILE
+        self._file = folder / _FILE
         self._secret = b""
 
     def signed(self, path: str, seconds: int, now: float | None = None) -> str:
@@ -44,10 +46,14 @@ class Signer:
         mine = self._signature(path, expires)
         return hmac.compare_digest(mine, signature) and at < int(expires)
 
-    def signed_request(self, request: Request, path: str) -> bool:
-        """Whether the query of a request holds the signature of its path."""
+    def opens(self, request: Request, path: str) -> bool:
+        """Whether the query of a request signs its path; raises `KeyRefused` for a wrong one."""
         given = request.query_params
-        return SIGNATURE in given and self.holds(path, given.get(EXPIRES, ""), given[SIGNATURE])
+        if SIGNATURE not in given:
+            return False
+        if not self.holds(path, given.get(EXPIRES, ""), given[SIGNATURE]):
+            raise KeyRefused("the link has expired, or is none of ours", hint="ask for a new one")
+        return True
 
     def _signature(self, path: str, expires: str) -> str:
         self._secret = self._secret or _secret(self._file)
