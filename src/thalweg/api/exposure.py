@@ -22,8 +22,6 @@ from thalweg.hexagons.tables import Described
 PREFIX = "/api/exposure"
 TITLE = "Buildings in the water: by H3 hexagon, by area, in sum"
 COUNTRIES = "countries"
-_SELECTING = ("resolution", "zoom", "bbox", "country", "return_period", "statistic", "threshold")
-_PAGING = ("limit", "token", "format")
 
 Tables = Annotated[HeldTables, Depends(tables_held)]
 Asked = Annotated[Wanted, Depends(Wanted.of)]
@@ -217,7 +215,7 @@ def areas(
     asked.check_limit(limit, services.settings.serve.max_cells)
     wanted = Wanted.of(return_period=return_period, statistic=statistic)
     held = _of_kind(_of_dataset(tables.areas(), dataset), areas)
-    where = asked.where_of(request, ("areas", "area", *_SELECTING[4:], *_PAGING), held)
+    where = asked.where_of(request, held)
     found = with_periods(chosen(held, where), wanted)
     depth = asked.threshold_of(found, threshold)
     statistics = wanted.statistics or _statistics(found, depth)
@@ -234,7 +232,7 @@ def areas(
 
 def _cells(request: Request, dataset: str, tables: HeldTables, wanted: Wanted) -> list[Described]:
     held = wanted.at_resolution(_of_dataset(tables.exposed(), dataset))
-    return chosen(held, asked.where_of(request, (*_SELECTING, *_PAGING), held))
+    return chosen(held, asked.where_of(request, held))
 
 
 def _of_countries(

@@ -19,8 +19,6 @@ from thalweg.hexagons.tables import Described
 
 PREFIX = "/api/hexagons"
 TITLE = "Statistics of H3 hexagons: cells, summaries, layers"
-_SELECTING = ("resolution", "zoom", "bbox", "country", "return_period", "statistic")
-_PAGING = ("limit", "token", "format")
 _FAVOURITE = "mean"
 
 Tables = Annotated[HeldTables, Depends(tables_held)]
@@ -76,7 +74,7 @@ def themes(request: Request, services: Held, tables: Tables) -> Response:
 def layers(request: Request, theme: str, tables: Tables) -> Response:
     """The layers of a theme: what they are, their statistics and the resolutions held."""
     held = _of_theme(tables, theme)
-    wanted = chosen(held, asked.where_of(request, (), held))
+    wanted = chosen(held, asked.where_of(request, held))
     statistics = {one.series.id: statistics_of(one) for one in wanted}
     body = [{**row, "statistics": statistics[row["series"]]} for row in rows_of_layers(wanted)]
     return answers.document(request, None, {"theme": theme, "layers": body})
@@ -187,7 +185,7 @@ def _query(
     after: Key | None = None,
 ) -> Query:
     held = wanted.at_resolution(_of_theme(tables, theme))
-    where = asked.where_of(request, (*_SELECTING, *_PAGING), held)
+    where = asked.where_of(request, held)
     held = chosen(held, where)
     statistics = wanted.statistics or (_first(held),)
     return query_of_cells(tables, held, wanted, statistics, most, after)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 
 from thalweg.api.routes import path_of, template
 from thalweg.errors import UnknownParameter
@@ -17,7 +17,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
     path = path_of(request)
     if not request.query_params or path.startswith(request.app.state.free_parameters):
         return
-    known = _known(request.app, template(request.scope), request.method.lower())
+    known = known_parameters(request)
     if known is None:
         return
     for name in request.query_params:
@@ -34,9 +34,10 @@ def unknown_parameter(name: str, known: Sequence[str]) -> UnknownParameter:
     )
 
 
-def _known(app: FastAPI, path: str, method: str) -> tuple[str, ...] | None:
-    """The query parameters of an operation; None where it is not documented."""
-    operations: dict[str, Any] = app.openapi()["paths"].get(path, {})
+def known_parameters(request: Request) -> tuple[str, ...] | None:
+    """The query parameters that a request's path declares; None where it is not documented."""
+    path, method = template(request.scope), request.method.lower()
+    operations: dict[str, Any] = request.app.openapi()["paths"].get(path, {})
     if method not in operations:
         return None
     declared = operations[method].get("parameters", ())

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import h3.api.numpy_int as h3
 from fastapi import Query, Request
-from starlette.datastructures import QueryParams
 
-from thalweg.api.parameters import unknown_parameter
+from thalweg.api.parameters import known_parameters, unknown_parameter
 from thalweg.domain.tiles import BoundingBox
 from thalweg.errors import InvalidRequest, NothingSelected, RequestTooLarge, UnknownCoordinate
 from thalweg.hexagons.queries import Key, Where, coordinates_of
@@ -147,23 +146,21 @@ def resolution_for(zoom: float, held: Sequence[int]) -> int:
     return max(large, default=held[0])
 
 
-def where_of(request: Request, declared: Iterable[str], tables: Sequence[Described]) -> Where:
-    """The values of dimensions that a request asks for, beside the parameters that are `declared`.
+def where_of(request: Request, tables: Sequence[Described]) -> Where:
+    """The values of dimensions that a request asks for, beside the parameters of its path.
 
     Raises `UnknownParameter` for what is neither.
     """
     names = {name for one in tables for name in coordinates_of(one)}
-    known = [*declared, *sorted(names)]
+    declared = known_parameters(request) or ()
     found = {}
-    for name in _given(request.query_params, declared):
+    for name in request.query_params:
+        if name in declared:
+            continue
         if name not in names:
-            raise unknown_parameter(name, known)
+            raise unknown_parameter(name, [*declared, *sorted(names)])
         found[name] = listed(",".join(request.query_params.getlist(name)))
     return found
-
-
-def _given(parameters: QueryParams, declared: Iterable[str]) -> list[str]:
-    return [name for name in parameters if name not in set(declared)]
 
 
 def countries_of(text: str | None) -> tuple[str, ...]:
