@@ -474,12 +474,30 @@ class InvalidFilter(RequestError):
     """The filter is not CQL2, or uses what is not offered."""
 
 
+class RangeNotSatisfiable(RequestError):
+    """The range begins beyond the end of the file."""
+
+
 class KeyRequired(RequestError):
     """This takes an API key."""
 
 
 class KeyRefused(RequestError):
     """The API key does not allow this."""
+
+
+class TooManyRefusals(RequestError):
+    """Too many keys of this client were refused."""
+
+
+class IdentityUnavailable(RequestError):
+    """The identity provider does not answer; it may again."""
+
+    transient = True
+
+
+class KeyNotFound(UsageError):
+    """No API key has that id."""
 
 
 class ItemExists(RequestError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -92,6 +92,31 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class OidcSettings(BaseModel):
+    """Whose bearer tokens are taken beside API keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    issuer: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#\s]+(/[^?#\s]*)?)?$",
+        description="The provider, as its tokens name it. Default: no tokens are taken.",
+    )
+    audience: str = Field("thalweg", min_length=1, description="Whom tokens must be meant for.")
+    jwks_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Where its keys are. Default: what its discovery document says.",
+    )
+    roles_claim: str = Field(
+        "roles", description="The claim that names roles, such as realm_access.roles."
+    )
+    roles: dict[str, Role] = Field(
+        {role.value: role for role in Role},
+        description="What the values of that claim give. Default: the roles by their own names.",
+    )
+
+
 class ServeSettings(BaseModel):
     """How `thalweg serve` answers, and how much it gives to one request."""
 
@@ -118,6 +143,7 @@ class ServeSettings(BaseModel):
         {},
         description="The SHA-256 of each API key in hexadecimal, and the role that it gives.",
     )
+    oidc: OidcSettings = OidcSettings()
     transactions: bool = Field(
         False, description="Whether operators may write items and collections through /stac."
     )
@@ -129,6 +155,19 @@ class ServeSettings(BaseModel):
         12_288, ge=128, description="The longest value of one query parameter, in characters."
     )
     max_items: int = Field(1000, ge=1, description="The most items on a page of a search.")
+    max_cells: int = Field(
+        100_000,
+        ge=1,
+        description="The most hexagons that a box may hold, and the most rows of one answer.",
+    )
+    file_zones: list[Literal["bronze", "silver"]] = Field(
+        ["silver"], description="The zones whose files are served under /files."
+    )
+    link_seconds: int = Field(
+        3600,
+        ge=60,
+        description="How long a signed link to a file holds at least; twice as long at most.",
+    )
     pool_size: int = Field(
         8, ge=1, description="The most database connections of each pool of a process."
     )

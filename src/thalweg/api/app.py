@@ -12,6 +12,9 @@ from thalweg import __version__
 from thalweg.api import health, metrics, openapi
 from thalweg.api.access import reading_allowed
 from thalweg.api.errors import install_error_handlers
+from thalweg.api.exposure import EXPOSURE
+from thalweg.api.files import FILES
+from thalweg.api.hexagons import HEXAGONS
 from thalweg.api.limits import Limits
 from thalweg.api.parameters import refuse_unknown_parameters
 from thalweg.api.parts import Part
@@ -22,7 +25,7 @@ from thalweg.api.stac.part import STAC
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import ServeSettings, Settings
 
-PARTS: tuple[Part, ...] = (STAC,)
+PARTS: tuple[Part, ...] = (STAC, HEXAGONS, EXPOSURE, FILES)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Range", "X-API-Key"]
 _SHOWN = ["Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID"]

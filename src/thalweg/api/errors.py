@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from thalweg import errors as known
 from thalweg.errors import ThalwegError
 
-RETRY_SECONDS = 5
+RETRY_SECONDS = {429: 60, 503: 5}
 _logger = logging.getLogger("thalweg.api")
 
 STATUSES: Mapping[type[ThalwegError], int] = {
@@ -47,7 +47,10 @@ STATUSES: Mapping[type[ThalwegError], int] = {
     known.ItemExists: 409,
     known.InvalidItem: 422,
     known.RequestTooLarge: 413,
+    known.RangeNotSatisfiable: 416,
     known.TooManyCells: 413,
+    known.TooManyRefusals: 429,
+    known.IdentityUnavailable: 503,
     known.AnswerTookTooLong: 504,
 }
 
@@ -80,8 +83,8 @@ def error_response(
     """The answer that an error becomes."""
     body = ErrorBody(code=code, message=message, hint=hint, request_id=request_id(request))
     headers = {"Cache-Control": "no-store"}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_SECONDS)
+    if status in RETRY_SECONDS:
+        headers["Retry-After"] = str(RETRY_SECONDS[status])
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(body.model_dump(), status, headers)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.routing import iter_route_contexts
+
+
+def path_of(request: Request) -> str:
+    """The path of a request within the application, whatever a proxy cuts off before it."""
+    return request.url.path.removeprefix(request.scope.get("root_path", ""))
 
 
 def template(scope: MutableMapping[str, Any]) -> str:

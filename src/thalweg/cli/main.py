@@ -14,6 +14,7 @@ from thalweg.cli import (
     doctor,
     exposure,
     hexagons,
+    keys,
     matrix,
     pipelines,
     run,
@@ -44,6 +45,7 @@ app.command("matrix", epilog=matrix.EXAMPLES, short_help="Show what is expected,
     matrix.matrix
 )
 app.command("serve", epilog=serve.EXAMPLES, short_help="Serve a workspace over HTTP.")(serve.serve)
+app.add_typer(keys.app, name="keys")
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(hexagons.app, name="hexagons")

@@ -56,6 +56,11 @@ def export(
     return counted.rows
 
 
+def written(table: pa.Table, target: Path, *, shape: Shape = "polygon") -> None:
+    """Writes rows that are at hand, with a column `cell`, to a new file, as `export` does."""
+    _WRITERS[target.suffix](table.schema, iter(table.to_batches()), target, shape)
+
+
 @dataclass
 class _Counted:
     reader: pa.RecordBatchReader

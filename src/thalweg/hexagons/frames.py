@@ -14,7 +14,7 @@ from thalweg.errors import PackageMissing
 from thalweg.hexagons.cells import cell_polygons
 from thalweg.hexagons.export import Shape, export
 from thalweg.hexagons.selection import Form, Selection, selected
-from thalweg.hexagons.tables import describe, dimension_column
+from thalweg.hexagons.tables import Described, describe, dimension_column
 
 if TYPE_CHECKING:
     import geopandas
@@ -82,8 +82,13 @@ def _described(table: pa.Table, sources: Iterable[Path]) -> pa.Table:
 
 def layer_rows(tables: Iterable[Path]) -> list[dict[str, Any]]:
     """What each layer of the tables is: a row by layer id, with its unit and H3 resolutions."""
+    return rows_of_layers(map(describe, tables))
+
+
+def rows_of_layers(tables: Iterable[Described]) -> list[dict[str, Any]]:
+    """As `layer_rows`, of tables that are described already."""
     rows: dict[str, dict[str, Any]] = {}
-    for table in map(describe, tables):
+    for table in tables:
         series = table.series
         for index, label in enumerate(series.labels):
             row: dict[str, Any] = {

@@ -52,15 +52,17 @@ def box(bounds: BoundingBox) -> BaseGeometry:
     return shapely.segmentize(shapely.union_all(boxes), 90)
 
 
-def seed(outline: BaseGeometry, resolution: int, rule: Rule = "centre") -> Seeds:
+def seed(
+    outline: BaseGeometry, resolution: int, rule: Rule = "centre", *, most: int = MOST_CELLS
+) -> Seeds:
     """The cells of an outline in WGS 84, polygon or multipolygon, with or without holes.
 
     `centre` takes the cells whose centre is inside, so that neighbours share none; `overlap` those
     that share any of it, with their covered shares. As h3's own polygon functions have it, edges
-    are straight in longitude and latitude. Raises `TooManyCells`.
+    are straight in longitude and latitude. Raises `TooManyCells` for about more than `most`.
     """
     place = cut_at_antimeridian(outline)
-    _check_count(place, resolution)
+    _check_count(place, resolution, most)
     pieces = [_cells(polygon, resolution, rule) for polygon in narrowed(place, _WIDEST)]
     cells = np.unique(np.concatenate([np.empty(0, np.uint64), *pieces]))
     shares = covered_shares(cells, place) if rule == "overlap" else None
@@ -92,12 +94,12 @@ def _cells(polygon: Polygon, resolution: int, rule: Rule) -> Cells:
     return np.asarray(h3.h3shape_to_cells_experimental(shape, resolution, contain), np.uint64)
 
 
-def _check_count(place: BaseGeometry, resolution: int) -> None:
+def _check_count(place: BaseGeometry, resolution: int, most: int) -> None:
     area = float(area_km2(np.array([place], object))[0])
     about = area / h3.average_hexagon_area(resolution, "km^2")
-    if about > MOST_CELLS:
+    if about > most:
         raise TooManyCells(
-            f"about {about:,.0f} cells at resolution {resolution}",
+            f"about {about:,.0f} cells at resolution {resolution}; {most:,} are the most",
             hint=f"choose a resolution of at most "
-            f"{resolution - math.ceil(math.log(about / MOST_CELLS, 7))}, or a smaller place",
+            f"{resolution - math.ceil(math.log(about / most, 7))}, or a smaller place",
         )

@@ -10,8 +10,10 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -22,7 +24,7 @@ from obstore.exceptions import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from thalweg.errors import (
     DiskFull,
@@ -109,6 +111,18 @@ class Zone:
         if self._folder is not None:
             return str(self._folder / _checked(key))
         return f"{self.url.rstrip('/')}/{_checked(key)}"
+
+    def signed_url(self, key: str, seconds: int, method: Literal["GET", "HEAD"] = "GET") -> str:
+        """A link to the object that its store answers, without credentials, for so long.
+
+        Raises `StorageError` for a folder, and where there are no credentials to sign with.
+        """
+        store = self._store()
+        if not isinstance(store, (S3Store, AzureStore, GCSStore)):
+            raise StorageError("a folder signs no links", where=self.url)
+        with self._named_errors(key):
+            lasting = timedelta(seconds=seconds)
+            return str(obstore.sign(store, method, _checked(key), lasting))
 
     def gdal_environment(self) -> dict[str, str]:
         """GDAL options that make `gdal_path` reach the same place as this zone."""

@@ -19,6 +19,7 @@ from stac_fastapi.pgstac.models.links import (
     SearchLinks,
 )
 
+from thalweg.api.files import with_served_assets
 from thalweg.api.services import services_of
 from thalweg.api.stac import asked
 from thalweg.api.stac.asked import Asked
@@ -122,13 +123,17 @@ async def _found(request: Request, wanted: Asked) -> Document:
 
 async def _linked_item(request: Request, item: Document) -> Document:
     links = ItemLinks(collection_id=item["collection"], item_id=item["id"], request=request)
-    return {**item, "links": await links.get_links(item.get("links"))}
+    return {
+        **with_served_assets(request, item),
+        "links": await links.get_links(item.get("links")),
+    }
 
 
 async def _linked_collection(request: Request, collection: Document) -> Document:
     links = CollectionLinks(collection_id=collection["id"], request=request)
     made = await links.get_links(collection.get("links"))
-    return {**collection, "links": [*made, queryables_link(request, collection["id"])]}
+    served = with_served_assets(request, collection)
+    return {**served, "links": [*made, queryables_link(request, collection["id"])]}
 
 
 async def _in_thread[**P, T](function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

@@ -21,6 +21,7 @@ from stac_fastapi.pgstac.models.links import ItemCollectionLinks
 from stac_fastapi.pgstac.types.search import PgstacSearch
 from stac_fastapi.types.errors import NotFoundError
 
+from thalweg.api.files import with_served_assets
 from thalweg.api.services import Services
 from thalweg.api.stac import asked
 from thalweg.api.stac.asked import Asked
@@ -77,7 +78,9 @@ class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
             filter_expr=orjson.dumps(condition).decode() if condition is not None else None,
             filter_lang="cql2-json",
         )
-        found["collections"] = [only_fields(one, wanted) for one in found["collections"]]
+        found["collections"] = [
+            only_fields(with_served_assets(request, one), wanted) for one in found["collections"]
+        ]
         return answer(wanted, found)
 
     async def get_collection(self, collection_id: str, request: Request, **_: Any) -> Document:
@@ -86,7 +89,8 @@ class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
         except NotFoundError as error:
             raise no_collection(collection_id) from error
         links = [one for one in found["links"] if not one["rel"].endswith("queryables")]
-        return {**found, "links": [*links, queryables_link(request, collection_id)]}
+        served = with_served_assets(request, found)
+        return {**served, "links": [*links, queryables_link(request, collection_id)]}
 
     async def get_item(
         self, item_id: str, collection_id: str, request: Request, **_: Any
@@ -95,7 +99,7 @@ class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
             found: Document = await super().get_item(item_id, collection_id, request)
         except NotFoundError as error:
             raise no_item(collection_id, item_id) from error
-        return _whole(found)
+        return with_served_assets(request, _whole(found))
 
     async def item_collection(
         self, collection_id: str, request: Request, **given: Any
@@ -117,7 +121,8 @@ class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
     async def _found(self, request: Request, wanted: Asked) -> Document:
         search = _MODEL(**_as_pgstac(wanted.search))
         found: Document = await super().post_search(search, request)
-        features = [only_fields(_whole(one), wanted) for one in found["features"]]
+        served = [with_served_assets(request, _whole(one)) for one in found["features"]]
+        features = [only_fields(one, wanted) for one in served]
         return {**found, "features": features}
 
 
