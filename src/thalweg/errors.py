@@ -506,3 +506,17 @@ class ItemExists(RequestError):
 
 class AnswerTookTooLong(RequestError):
     """The answer took longer than the service gives to one request."""
+
+
+class OutsideData(RequestError):
+    """The place that was asked for is outside the data."""
+
+
+class NoRaster(RequestError):
+    """The item or search has no raster that can be read."""
+
+
+class AssetUnavailable(RequestError):
+    """The item's file cannot be read now; it may be again."""
+
+    transient = True

@@ -168,6 +168,17 @@ class ServeSettings(BaseModel):
         ge=60,
         description="How long a signed link to a file holds at least; twice as long at most.",
     )
+    max_pixels: int = Field(
+        16_777_216,
+        ge=65_536,
+        description="The most pixels of a raster that one request reads, all bands together.",
+    )
+    max_area: float = Field(
+        1_000_000, gt=0, description="The largest area of one raster query, in km2."
+    )
+    max_vertices: int = Field(
+        5000, ge=4, description="The most vertices of a geometry that a raster is cut by."
+    )
     pool_size: int = Field(
         8, ge=1, description="The most database connections of each pool of a process."
     )

@@ -19,13 +19,14 @@ from thalweg.api.limits import Limits
 from thalweg.api.parameters import refuse_unknown_parameters
 from thalweg.api.parts import Part
 from thalweg.api.public_url import PublicUrl
+from thalweg.api.raster.part import RASTER
 from thalweg.api.requests import Requests
 from thalweg.api.services import Services
 from thalweg.api.stac.part import STAC
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import ServeSettings, Settings
 
-PARTS: tuple[Part, ...] = (STAC, HEXAGONS, EXPOSURE, FILES)
+PARTS: tuple[Part, ...] = (STAC, RASTER, HEXAGONS, EXPOSURE, FILES)
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _SENT = ["Authorization", "Content-Type", "If-Match", "If-None-Match", "Range", "X-API-Key"]
 _SHOWN = ["Content-Range", "ETag", "Link", "Retry-After", "X-Request-ID"]

@@ -39,7 +39,9 @@ STATUSES: Mapping[type[ThalwegError], int] = {
     known.NoTables: 404,
     known.NothingFound: 404,
     known.NothingSelected: 404,
+    known.NoRaster: 404,
     known.ObjectNotFound: 404,
+    known.OutsideData: 404,
     known.PipelineNotFound: 404,
     known.RunNotFound: 404,
     known.UnknownLayer: 404,
@@ -51,6 +53,7 @@ STATUSES: Mapping[type[ThalwegError], int] = {
     known.TooManyCells: 413,
     known.TooManyRefusals: 429,
     known.IdentityUnavailable: 503,
+    known.AssetUnavailable: 503,
     known.AnswerTookTooLong: 504,
 }
 

@@ -40,7 +40,7 @@ def to_xarray(
     rasters = [item for item in items if is_raster(item)]
     if not rasters:
         raise NothingFound("no raster is among the items", hint="`search` tells what there is")
-    _check_one_scenario(rasters)
+    check_one_scenario(rasters)
     try:
         from odc.stac import load
         from pystac import Item
@@ -68,8 +68,8 @@ def is_raster(item: Document) -> bool:
     return bool(item["assets"].get(DATA_ASSET, {}).get("type") == COG_MEDIA_TYPE)
 
 
-def _check_one_scenario(rasters: Sequence[Document]) -> None:
-    """Merging would mix those that differ in more than their place."""
+def check_one_scenario(rasters: Sequence[Document]) -> None:
+    """Raises `AmbiguousScenario` for items that differ in more than their place."""
     each = [{"collection": one["collection"], **coordinates(one)} for one in rasters]
     held = {
         name: sorted({one.get(name, NONE) for one in each})

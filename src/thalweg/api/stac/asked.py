@@ -63,7 +63,13 @@ class Asked:
 
 async def of_body(request: Request) -> Asked:
     """What a POST asks for."""
-    body = await request.json()
+    return of_json(request, await request.json())
+
+
+def of_json(request: Request, body: Any) -> Asked:
+    """What a search asks for, in the form that a POST has."""
+    if not isinstance(body, Mapping):
+        raise InvalidRequest("a search is a JSON object")
     unknown = sorted(set(body) - _IN_BODY)
     if unknown:
         raise InvalidRequest(

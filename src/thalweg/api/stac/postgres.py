@@ -99,7 +99,7 @@ class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
             found: Document = await super().get_item(item_id, collection_id, request)
         except NotFoundError as error:
             raise no_item(collection_id, item_id) from error
-        return with_served_assets(request, _whole(found))
+        return with_served_assets(request, whole(found))
 
     async def item_collection(
         self, collection_id: str, request: Request, **given: Any
@@ -119,9 +119,9 @@ class PostgresClient(Browseable, CoreCrudClient):  # type: ignore[misc]
         return answer(wanted, await self._found(request, wanted))
 
     async def _found(self, request: Request, wanted: Asked) -> Document:
-        search = _MODEL(**_as_pgstac(wanted.search))
+        search = _MODEL(**as_pgstac(wanted.search))
         found: Document = await super().post_search(search, request)
-        served = [with_served_assets(request, _whole(one)) for one in found["features"]]
+        served = [with_served_assets(request, whole(one)) for one in found["features"]]
         features = [only_fields(one, wanted) for one in served]
         return {**found, "features": features}
 
@@ -140,7 +140,7 @@ class PostgresFilters(FiltersClient):  # type: ignore[misc]
         return found
 
 
-def _as_pgstac(search: ItemSearch) -> Document:
+def as_pgstac(search: ItemSearch) -> Document:
     """A search as pgSTAC takes it; without what is not asked for."""
     said: Document = {
         "collections": search.collections and list(search.collections),
@@ -172,7 +172,7 @@ def _with_place(search: ItemSearch) -> Any:
     return {"op": "and", "args": [inside, search.filter]} if search.filter else inside
 
 
-def _whole(item: Document) -> Document:
+def whole(item: Document) -> Document:
     """pgSTAC leaves out what is null, but STAC wants `datetime` even then."""
     if "datetime" in item["properties"]:
         return item
