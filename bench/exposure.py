@@ -3,9 +3,9 @@
 python bench/exposure.py [COUNT [SIZE [SCENARIOS]]]
 
 COUNT buildings, clustered in towns and along roads, on tiles of SIZE pixels. The usual ways get
-small shares of one tile, as they would take hours. The rows "whole" aggregate too, of SCENARIOS of
-eight layers each; 39 of them are the 312 layers of a country. Speeds are point-layers, or
-footprint-layers, a second of one process.
+small shares of one tile, as they would take hours. The rows "whole" aggregate and write the tables
+too, of SCENARIOS of eight layers each; 39 of them are the 312 layers of a country. Speeds are
+point-layers, or footprint-layers, a second of one process.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from stack import RULES, bands
 from thalweg.domain.coordinates import Coordinates
 from thalweg.exposure.aggregate import Question
 from thalweg.exposure.cleaning import Wanted as WantedRows
+from thalweg.exposure.exposed import write_cells
 from thalweg.exposure.exposing import Places, expose
 from thalweg.exposure.normalise import Rules, Source, normalise
 from thalweg.exposure.pixel_lists import Rule
-from thalweg.exposure.prepared import Wanted, prepared, shares
+from thalweg.exposure.prepared import Shelf, Wanted, preparation
 from thalweg.exposure.readers.reading import Columns, SourceFile
 from thalweg.exposure.sampling import Raster, sampler
 from thalweg.exposure.table import read_tile
@@ -84,16 +85,21 @@ def ours(method: str, folder: Path, scenarios: int) -> None:
     """What a row does; buildings are prepared once, in the first run."""
     rule = OURS[method]
     table = folder / "table.parquet"
+    shelf = Shelf(folder / f"shelf of {method}", "bench")
     if "whole" in method:
         for _ in range(scenarios):
             question = Question(RULES.made(), rule)
-            expose(table, rasters(folder), question, Places((6, 7, 8, 9), countries=False), SERIES)
+            places = Places((6, 7, 8, 9), countries=False)
+            exposed = expose(table, rasters(folder), question, places, SERIES, shelf=shelf)
+            for cells in exposed.cells.values():
+                write_cells(SERIES, cells, question, folder / "cells.parquet", countries=False)
         return
     with sampler(rasters(folder), RULES.made()) as opened:
         wanted = Wanted(opened.frames, tuple(opened.names), rule, 0.0, (), False, ())
-        for share in shares(table):
-            for _ in opened.sample(prepared(table, share, wanted).placement, rule):
-                pass
+        with preparation(table, wanted, shelf) as ready:
+            for share in ready:
+                for _ in opened.sample(share.placement, rule):
+                    pass
 
 
 def points(method: str, folder: Path) -> None:

@@ -413,6 +413,10 @@ class JobError(ThalwegError):
     """A run or task could not go on."""
 
 
+class WorkspaceMoved(JobError):
+    """A run that is unfinished here belongs to another folder."""
+
+
 class RunNotFound(JobError):
     """No run of that id is recorded."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from thalweg.cli.texts import Call
 from thalweg.synth.delivery import deliver
 from thalweg.synth.order import Order
 from thalweg.synth.presets import DEFAULT_SEED, Selection
@@ -382,3 +383,39 @@ def _seconds_of_help() -> float:
     subprocess.run([*THALWEG, "--help"], check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+HOMES = """\
+name: homes
+title: Homes
+description: Homes, one of them nowhere.
+steps:
+  - operator: buildings
+    sources: [{name: homes, files: homes.csv, layout: points-csv}]
+    countries: false
+  - {operator: catalog, of: buildings, collection: homes}
+"""
+
+
+def test_a_run_of_vector_files_tells_warnings_and_suggests_no_matrix(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/homes.csv").write_text("longitude,latitude\n30,-2\n30,x\n30.1,-2\n")
+    (tmp_path / "homes.yaml").write_text(HOMES)
+    said = place.type("run", "homes.yaml", "--source", "source").out
+    warning = (
+        "  buildings homes: rows dropped: 1 bad_number; the report beside the table names them"
+    )
+    assert f"\nWarnings:\n{warning}\n" in said
+    assert "thalweg matrix" not in said
+    assert "thalweg catalog list" in said
+    run = json.loads(place.type("runs", "list", "--json").out)[0]["id"]
+    assert warning in place.type("runs", "show", run).out
+    again = place.type("run", "homes.yaml", "--source", "source").out
+    assert "Warnings" not in again
+
+
+def test_what_to_type_next_names_steps_as_they_were_asked_for(tmp_path: Path) -> None:
+    call = Call("fathom", tmp_path, "delivery", ["year=2020"], ["exposure"])
+    assert "--set year=2020 --with exposure --retry" in call.run("--retry")
+    assert "exposure" not in call.matrix()

@@ -7,65 +7,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import h3.api.numpy_int as h3
-import numpy as np
 import pytest
 
+from exposed_country import CELLS, PERIODS, series, write_tables
 from thalweg.domain.coordinates import Coordinates
-from thalweg.domain.pixels import PixelRules, SpecialValue
 from thalweg.errors import NoExposure
-from thalweg.exposure.aggregate import Exposure, Question, above
 from thalweg.exposure.chart import chart_svg, scenario_words
-from thalweg.exposure.damage import Curve, Damage
-from thalweg.exposure.exposed import areas_exposure, cells_exposure
 from thalweg.exposure.report import Choices, write_report
 from thalweg.hexagons.layers import Series
-from thalweg.hexagons.tables import partition, write_table
-
-RULES = PixelRules("int16", "cm", -2, 0, 3000, (SpecialValue(-1, "permanent_water"),))
-QUESTION = Question(RULES, damages=(Damage("homes", Curve((0, 1), (0, 1)), 1500.0, "m2", "USD"),))
-PERIODS = (10.0, 100.0)
-CELLS = np.sort(h3.grid_disk(h3.latlng_to_cell(-2, 30, 6), 3))
-
-
-def exposure(keys: np.ndarray, factor: float = 1) -> Exposure:
-    count = len(keys)
-    number = factor * np.outer(np.arange(count), [1.0, 2.0])
-    layers = {"unknown": number * 0 + 3, "permanent_water": number * 0 + 1}
-    for threshold in QUESTION.thresholds_m:
-        layers[f"exposed_{above(threshold)}"] = number
-        layers[f"exposed_area_{above(threshold)}_m2"] = number * 50
-    layers |= {"known_exposed": number, "depth_sum": number * 1.5, "damage_homes": number * 1e6}
-    fixed = {
-        "buildings": np.full(count, 1000.0),
-        "area_m2": np.full(count, 5e4),
-        "without_area": np.full(count, 2.0),
-        "outside": np.full(count, 4.0),
-    }
-    return Exposure(keys, fixed, layers, np.where(number > 0, 2.5, 0))
-
-
-def series(year: str) -> Series:
-    pairs = (("region", "rwa"), ("peril", "fluvial"), ("year", year))
-    return Series("exposure", "homes", "cm", Coordinates(pairs), ("1in10", "1in100"), PERIODS)
 
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory) -> tuple[list[Path], list[Path]]:
-    folder = tmp_path_factory.mktemp("report")
-    cells, areas = [], []
-    for number, year in enumerate(("2020", "2050"), start=1):
-        one = series(year)
-        path = folder / partition(one, 6) / f"{one.id}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        codes = ["RWA"] * (len(CELLS) - 1) + ["COD"]
-        write_table(cells_exposure(one, exposure(CELLS, number), QUESTION, codes), path)
-        cells.append(path)
-        for name, keys in (("countries", ["COD", "RWA"]), ("districts", ["<b>", "Gasabo", "Z"])):
-            path = folder / f"{name}-{year}.parquet"
-            made = exposure(np.array(keys, object), 100 * number)
-            write_table(areas_exposure(one, made, QUESTION, name), path)
-            areas.append(path)
-    return cells, areas
+    return write_tables(tmp_path_factory.mktemp("report"))
 
 
 class Page(HTMLParser):
@@ -113,6 +67,15 @@ def test_the_page_tells_the_numbers_of_the_tables(tables, tmp_path: Path) -> Non
     assert "1 buildings in nothing but permanent water are counted apart" in found.text
 
 
+def test_areas_of_other_countries_are_left_out(tables, tmp_path: Path) -> None:
+    names = [row[0] for row in page(tables, tmp_path, country="COD").rows if row]
+    assert "Zongo" in names
+    assert not {"Z", "Gasabo"} & {*names}
+    names = [row[0] for row in page(tables, tmp_path).rows if row]
+    assert {"Z", "Gasabo"} < {*names}
+    assert "Zongo" not in names
+
+
 def test_the_page_needs_no_other_file_and_is_the_same_again(tables, tmp_path: Path) -> None:
     found = page(tables, tmp_path)
     assert not found.fetched
@@ -143,6 +106,17 @@ def test_what_was_not_measured_is_refused_with_what_was(tables, tmp_path, choice
 def test_the_map_is_of_the_nearest_return_period_and_the_chosen_series(tables, tmp_path) -> None:
     found = page(tables, tmp_path, return_period=20.0, series="homes_rwa_fluvial_2050")
     assert "exposed, 10 years, 2050 200" in found.text
+
+
+def test_a_single_scenario_is_told_in_words_and_not_by_its_id(tmp_path: Path) -> None:
+    """Its id was wide enough to push the last return periods off a printed page."""
+    cells, areas = (
+        [path for path in paths if "2020" in path.stem] for paths in write_tables(tmp_path)
+    )
+    found = page((cells, areas), tmp_path)
+    assert "homes_rwa_fluvial_2020" not in found.text
+    assert "in 1 scenario of homes: rwa, fluvial, 2020." in found.text
+    assert ["this scenario", "100 10.0 %"] in [row[:2] for row in found.rows]
 
 
 def test_scenarios_are_told_apart_by_what_differs() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import shapely
 from flooded import (
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import UndeclaredValue, UnreadableRaster, WrongDtype, WrongGrid, WrongShape
+from thalweg.exposure.footprints import Rings
 from thalweg.exposure.pixel_lists import PixelLists, Rule, buffered, pixel_lists
 from thalweg.exposure.placing import Placement, common_grid
 from thalweg.exposure.sampling import MEASURED, OUTSIDE, SPECIAL, UNKNOWN, Depths, Raster, sampler
@@ -242,3 +244,24 @@ def test_lists_of_parts_joined_are_those_of_the_whole(cut: int, seed: int) -> No
     joined = PixelLists.joined([listed(slice(0, cut)), listed(slice(cut, 20))])
     for name in ("first", "rows", "cols"):
         assert np.array_equal(getattr(joined, name), getattr(whole, name))
+
+
+def test_rings_of_wkb_are_those_of_geometries() -> None:
+    holed = shapely.Polygon(
+        shapely.box(29, -1, 30, 0).exterior.coords, [shapely.box(29.2, -0.8, 29.6, -0.2).exterior]
+    )
+    two = shapely.MultiPolygon([shapely.box(28, -1, 28.4, 0), shapely.box(28.5, -1, 28.7, 0)])
+    shapes = np.array([holed, shapely.Point(28.3, -0.5), two, shapely.box(29, -2, 29.1, -1)])
+    lon, lat = shapely.get_coordinates(shapely.centroid(shapes)).T
+    grid = Grid("EPSG:4326", (0.025, 0.0, 28.0, 0.0, -0.025, 0.0), 120, 120)
+    expected = pixel_lists(grid, lon, lat, shapes, Rule.MAX)
+    assert len(expected.rows) > 100
+    wkb = pa.array(shapely.to_wkb(shapes), pa.binary())
+    odd = pa.array(shapely.to_wkb(shapes, byte_order=0), pa.binary())
+    padded = pa.concat_arrays([wkb[:2], wkb])[2:]
+    for held in (wkb, odd, padded):
+        rings = Rings.of_wkb(held)
+        assert rings.owners.tolist() == Rings.of(shapes).owners.tolist()
+        found = pixel_lists(grid, lon, lat, rings, Rule.MAX)
+        for name in ("first", "rows", "cols"):
+            assert np.array_equal(getattr(found, name), getattr(expected, name))

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 from hexagon_tables import flood_series
@@ -11,8 +13,9 @@ from rasterio.transform import from_origin
 
 from thalweg.domain.pixels import PixelRules, SpecialValue
 from thalweg.errors import WrongShape
-from thalweg.hexagons.measured import measured_table
+from thalweg.hexagons.measured import measured_batches, measured_table
 from thalweg.hexagons.statistics import CellStatistics
+from thalweg.hexagons.tables import table_facts, write_batches, write_table
 from thalweg.hexagons.zonal import zonal
 
 LABELS = ("1in5", "1in100")
@@ -55,7 +58,63 @@ def test_every_measure_is_a_column_of_each_layer(table: pa.Table, measured: Cell
             ("area_above_200cm_km2", measured.area_above_km2(2.0)),
         ):
             column = table[f"{name}_{label}"].to_numpy(zero_copy_only=False)
-            np.testing.assert_array_equal(column, values[:, layer], err_msg=name)
+            assert column.dtype == (np.int32 if values.dtype.kind == "i" else np.float32)
+            expected = values[:, layer].astype(column.dtype)
+            np.testing.assert_array_equal(column, expected, err_msg=name)
+
+
+def test_sums_are_exact_to_the_last_integer(table: pa.Table, measured: CellStatistics) -> None:
+    for layer, label in enumerate(LABELS):
+        column = table[f"sum_{label}"]
+        assert column.type == pa.int64()
+        np.testing.assert_array_equal(column.to_numpy(), measured.total[:, layer])
+
+
+def test_pieces_are_the_table(
+    measured: CellStatistics,
+    table: pa.Table,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("measured", "tables"):
+        monkeypatch.setattr(f"thalweg.hexagons.{module}.ROW_GROUP_ROWS", 40)
+    codes = ["RWA", None] * len(measured.cells)
+    codes = codes[: len(measured.cells)]
+    batches = list(measured_batches(SERIES, measured, codes))
+    assert len(batches) == -(-len(measured.cells) // 40) > 2
+    facts = write_batches(batches, tmp_path / "pieces.parquet")
+    whole = measured_table(SERIES, measured, countries=codes)
+    write_table(whole, tmp_path / "whole.parquet")
+    assert facts == table_facts(whole)
+    pieces = (tmp_path / "pieces.parquet").read_bytes()
+    assert pieces == (tmp_path / "whole.parquet").read_bytes()
+    assert (
+        pq.read_table(tmp_path / "pieces.parquet")
+        .drop_columns("country")
+        .equals(table.drop_columns("country"))
+    )
+
+
+def test_nodata_alone_is_a_table_without_rows(measured: CellStatistics, tmp_path: Path) -> None:
+    has_data = (measured.nodata < measured.pixels[:, None]).any(axis=1)
+    void = measured.batches(1)
+    none = next(one for one, kept in zip(void, has_data, strict=True) if not kept).with_data()
+    assert len(none.cells) == 0
+    facts = write_batches(measured_batches(SERIES, none), tmp_path / "none.parquet")
+    assert (facts.rows, facts.bounds) == (0, None)
+    assert pq.read_table(tmp_path / "none.parquet").num_rows == 0
+
+
+def test_cells_of_nodata_alone_are_left_out(measured: CellStatistics) -> None:
+    some = measured.with_data()
+    has_data = (measured.nodata < measured.pixels[:, None]).any(axis=1)
+    assert 0 < (~has_data).sum() < len(has_data)
+    np.testing.assert_array_equal(some.cells, measured.cells[has_data])
+    for name in ("valid", "wet", "total", "maximum", "pixels", "wet_area_km2"):
+        kept = getattr(measured, name)[has_data]
+        np.testing.assert_array_equal(getattr(some, name), kept, err_msg=name)
+    assert some.total.sum() == measured.total.sum()
+    np.testing.assert_array_equal(some.percentile(90), measured.percentile(90)[has_data])
 
 
 def test_the_kinds_of_pixels_add_up(table: pa.Table) -> None:

@@ -187,3 +187,16 @@ class TestConversion:
 
     def test_the_lock_names_no_host(self, root: Path) -> None:
         assert "http" not in (root / "npm/package-lock.json").read_text()
+
+
+def test_areas_of_one_file_are_found_in_those_of_another() -> None:
+    """By their largest outline: islands, and borders that differ a little, count for nothing."""
+    around = Outlines(("A", "B"), np.array([shapely.box(0, 0, 5, 5), shapely.box(5, 0, 9, 5)]), "")
+    parts = [
+        shapely.box(0.5, 0, 5.1, 2),
+        shapely.box(5, 0, 6, 2),
+        shapely.box(0, 4, 0.1, 4.1),
+        shapely.box(20, 20, 21, 21),
+    ]
+    own = Outlines(("one", "two", "two", "far"), np.array(parts, object), "")
+    assert own.codes_around(["two", "far", "one"], around) == ["B", None, "A"]

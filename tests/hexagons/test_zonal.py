@@ -60,6 +60,7 @@ def equal(one: CellStatistics, other: CellStatistics) -> bool:
         (one.voids, other.voids),
         (one.occupied[mine], other.occupied[its]),
         (one.counts[mine], other.counts[its]),
+        (one.areas[mine], other.areas[its]),
         (one.sums[mine], other.sums[its]),
         (one.histogram[mine], other.histogram[its]),
     ]
@@ -258,6 +259,7 @@ def _twice(one: CellStatistics) -> CellStatistics:
         areas_mm2=2 * one.areas_mm2,
         voids=2 * one.voids,
         counts=2 * one.counts,
+        areas=2 * one.areas,
         sums=sums,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import signal
 import sys
@@ -55,6 +56,15 @@ def request(
         for name, tasks in zip(names, stages, strict=True)
     }
     return RunRequest("workload", "jobs_workload:plan", plans, names, submission)
+
+
+def warn(payload: dict[str, Any]) -> dict[str, Any]:
+    """Logs warnings, one of them twice; and one that is not ours."""
+    for word in ("first", "second", "first"):
+        logging.getLogger("thalweg.workload").warning("the %s warning", word)
+    logging.getLogger("thalweg.workload").info("no warning")
+    logging.getLogger("elsewhere").warning("not ours")
+    return {"made": payload["key"]}
 
 
 def plan(payload: dict[str, Any], stage: str) -> list[dict[str, Any]]:

@@ -50,6 +50,19 @@ def test_a_run_of_which_everything_is_made_succeeds(engine: DbosEngine, journal:
     assert status.started <= status.finished
 
 
+def test_the_warnings_of_its_tasks_are_told_with_a_run(engine: DbosEngine, journal: Path) -> None:
+    status = run(engine, request([task("warn", "a", journal), task("work", "b", journal)]))
+    assert status.warnings == (
+        ("label of a", "the first warning"),
+        ("label of a", "the second warning"),
+    )
+    assert status.to_json()["warnings"][1] == {
+        "task": "label of a",
+        "warning": "the second warning",
+    }
+    assert engine.results(status.id, "a")["b"] == {"made": "b"}
+
+
 def test_an_empty_plan_ends_at_once(engine: DbosEngine) -> None:
     assert run(engine, request([], [])).state == "succeeded"
 

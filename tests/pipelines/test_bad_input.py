@@ -629,6 +629,17 @@ BROKEN: dict[str, tuple[str, str, str]] = {
 }
 
 
+def test_a_pipeline_whose_only_dimension_is_stacked_is_refused(tmp_path: Path) -> None:
+    """What it made had a name that began with a dot, and was never found again."""
+    kampala = Path(__file__).parent / "pairs/kampala.yaml"
+    lines = kampala.read_text().replace("{place: kampala, ", "{").splitlines()
+    file = tmp_path / "one.yaml"
+    file.write_text("\n".join(line for line in lines if not line.startswith("  place:")))
+    with pytest.raises(PipelineError, match="no dimension to name") as caught:
+        load(file)
+    assert "default" in caught.value.hint
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_pipeline_file_is_named_with_line_and_column(tmp_path: Path, case: str) -> None:
     old, new, message = BROKEN[case]

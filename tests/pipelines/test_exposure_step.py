@@ -15,6 +15,7 @@ from deliveries import PERIODS, Chain, Delivery, rasters_of_fathom
 from rasterio.features import geometry_mask
 from rasterio.merge import merge
 
+from thalweg.catalog.validate import validate_item
 from thalweg.errors import InvalidCurve, PipelineError
 from thalweg.hexagons.selection import Selection, selected
 from thalweg.hexagons.tables import describe
@@ -37,6 +38,20 @@ STEPS = """\
     damage:
       - {name: homes, curve: curve.csv, value: 200, per: m2, currency: USD}
     keep_buildings: true
+"""
+
+
+CATALOG = """\
+  - operator: catalog
+    name: homes
+    of: buildings
+    collection: homes
+    title: "Homes of {dataset}"
+  - operator: catalog
+    name: tables
+    of: exposure
+    collection: homes-exposed
+    title: "Homes exposed: {peril}, {year}, {table}"
 """
 
 
@@ -124,6 +139,52 @@ def test_tables_hold_what_the_rasters_say_of_every_building(exposed: Chain) -> N
         assert areas[1][f"exposed_above_50cm_{label}"] == (expected[west] > 50).sum()
         lost = 200 * np.array(rows["area_m2"]) * np.clip(np.nan_to_num(expected) / 200, 0, 1)
         assert areas[0][f"damage_homes_{label}"] == pytest.approx(lost[~west].sum())
+
+
+def test_every_table_has_a_valid_item_that_tells_the_file(exposed: Chain) -> None:
+    with Path(exposed.pipeline).open("a") as file:
+        file.write(CATALOG)
+    assert exposed.run(*CHOICE).complete
+    homes, found = exposed.items("homes"), exposed.items("homes-exposed")
+    assert set(homes) == {"fathom-buildings"}
+    assert set(found) == {f"{SCENARIO}-{one}" for one in ("r4", "r6", "halves", "buildings")}
+    for item in [*homes.values(), *found.values()]:
+        assert validate_item(item) == []
+        table = pq.read_table(item["assets"]["data"]["href"])
+        properties = item["properties"]
+        assert properties["table:row_count"] == table.num_rows
+        assert [one["name"] for one in properties["table:columns"]] == table.column_names
+        west, south, east, north = item["bbox"]
+        assert (west < -6, south < 4, east > -3, north > 6) == (True, True, True, True)
+    properties = homes["fathom-buildings"]["properties"]
+    assert properties["title"] == "Homes of fathom"
+    assert properties["table:primary_geometry"] == "geometry"
+    box = pq.read_table(homes["fathom-buildings"]["assets"]["data"]["href"])["bbox"].to_pylist()
+    west = min(one["xmin"] for one in box)
+    assert homes["fathom-buildings"]["bbox"][0] == pytest.approx(west, abs=1e-8)
+    titles = {name: item["properties"]["title"] for name, item in found.items()}
+    assert titles[f"{SCENARIO}-r6"] == "Homes exposed: river flood, 2020, H3 resolution 6"
+    assert titles[f"{SCENARIO}-halves"] == "Homes exposed: river flood, 2020, halves"
+    properties = found[f"{SCENARIO}-r4"]["properties"]
+    assert (properties["thalweg:rule"], properties["thalweg:thresholds"]) == ("max", [0.15, 0.5])
+    assert properties["thalweg:dataset"] == "fathom-exposure"
+    units = {
+        one["name"]: one.get("unit")
+        for one in found[f"{SCENARIO}-buildings"]["properties"]["table:columns"]
+    }
+    assert (units["depth_m_1in100"], units["area_m2"]) == ("m", "m2")
+    assert not any(exposed.run(*CHOICE).made.values())
+
+
+def test_tables_made_before_get_their_items(exposed: Chain) -> None:
+    exposed.run(*CHOICE)
+    with Path(exposed.pipeline).open("a") as file:
+        file.write(CATALOG)
+    again = exposed.run(*CHOICE)
+    assert {step for step, made in again.made.items() if made} == {"homes", "tables"}
+    assert (len(exposed.items("homes")), len(exposed.items("homes-exposed"))) == (1, 4)
+    with exposed.workspace.catalog() as catalog:
+        assert catalog.collection("homes")["title"] == "FATHOM v3 flood depth: buildings"
 
 
 def test_hexagon_commands_take_the_tables(exposed: Chain) -> None:

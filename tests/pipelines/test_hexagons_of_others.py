@@ -137,14 +137,18 @@ def test_the_sum_over_cells_is_that_of_the_files(made: str, request: pytest.Fixt
     with rasterio.open(stack_of(chain)) as dataset:
         bands, pixels = dataset.descriptions, dataset.read().astype(float)
     valid = pixels >= 0
+    assert any((rows[f"nodata_{band}"].to_numpy() > 0).any() for band in bands)
+    has_data = [rows[f"valid_{band}"].to_numpy() > 0 for band in bands]
+    assert np.any(has_data, axis=0).all()
     for index, band in enumerate(bands):
         total = np.where(valid[index], pixels[index], 0).sum()
         assert rows[f"sum_{band}"].to_numpy().sum() == pytest.approx(total, rel=1e-12)
         assert rows[f"valid_{band}"].to_numpy().sum() == valid[index].sum()
-        assert rows[f"nodata_{band}"].to_numpy().sum() == (~valid[index]).sum()
+        nodata = rows["pixels"].to_numpy() - rows[f"valid_{band}"].to_numpy()
+        np.testing.assert_array_equal(rows[f"nodata_{band}"].to_numpy(), nodata)
         mean, share = rows[f"mean_{band}"].to_numpy(), rows[f"wet_share_{band}"].to_numpy()
         count = rows[f"valid_{band}"].to_numpy()
-        assert np.nansum(mean * count) == pytest.approx(total, rel=1e-9)
-        assert np.nansum(share * count) == pytest.approx((pixels[index] > 0).sum(), rel=1e-12)
+        assert np.nansum(mean * count) == pytest.approx(total, rel=1e-6)
+        assert np.nansum(share * count) == pytest.approx((pixels[index] > 0).sum(), rel=1e-6)
         assert np.isnan(mean[count == 0]).all()
         assert np.nanmin(mean) >= 0

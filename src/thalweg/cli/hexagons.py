@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from thalweg.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
-
-if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
-
-    from thalweg.hexagons.outlines import Outlines
+from thalweg.cli.places import (
+    AreaOption,
+    BboxOption,
+    ColumnOption,
+    CountryOption,
+    Form,
+    FormOption,
+    LayersOption,
+    OutlinesOption,
+    ResolutionOption,
+    Shape,
+    ShapeOption,
+    chosen_outlines,
+    chosen_place,
+)
 
 app = typer.Typer(help="Export and draw statistics by hexagon (H3 cell).", no_args_is_help=True)
 
@@ -34,46 +43,6 @@ Examples:
   thalweg hexagons plot map.png fathom_fluvial_defended_2050_ssp245_1in100 \\
       -r 7 --country RWA
 """
-
-
-class Form(StrEnum):
-    """What a row is."""
-
-    WIDE = "wide"
-    LONG = "long"
-
-
-class Shape(StrEnum):
-    """The geometry of a row."""
-
-    POLYGON = "polygon"
-    CENTROID = "centroid"
-
-
-ResolutionOption = Annotated[
-    int, typer.Option("--resolution", "-r", min=0, max=15, help="H3 resolution.")
-]
-CountryOption = Annotated[
-    list[str] | None,
-    typer.Option("--country", help="ISO 3166-1 alpha-3 code of a country. May be repeated."),
-]
-BboxOption = Annotated[
-    str | None,
-    typer.Option("--bbox", help="west,south,east,north in degrees: cells with their centre there."),
-]
-OutlinesOption = Annotated[
-    Path | None,
-    typer.Option("--outlines", help="A file of outlines (GeoPackage, GeoJSON, GeoParquet …)."),
-]
-ColumnOption = Annotated[
-    str, typer.Option("--column", help="The column of --outlines that holds the codes.")
-]
-AreaOption = Annotated[
-    str | None,
-    typer.Option(
-        "--area", help="The code of an area of --outlines: cells with their centre there."
-    ),
-]
 
 
 @app.command("list", epilog=EXAMPLES)
@@ -135,22 +104,14 @@ def export_hexagons(
         typer.Argument(help="The file to write: .parquet, .geojson, .fgb, .gpkg or .csv."),
     ],
     resolution: ResolutionOption,
-    layer: Annotated[
-        list[str] | None,
-        typer.Option("--layer", help="The id of a layer or a series. May be repeated; else all."),
-    ] = None,
+    layer: LayersOption = None,
     country: CountryOption = None,
     bbox: BboxOption = None,
     outlines: OutlinesOption = None,
     column: ColumnOption = "",
     area: AreaOption = None,
-    form: Annotated[
-        Form,
-        typer.Option(help="wide: layers as columns. long: a row for each cell and layer."),
-    ] = Form.WIDE,
-    shape: Annotated[
-        Shape, typer.Option(help="The outline of each cell, or its centre.")
-    ] = Shape.POLYGON,
+    form: FormOption = Form.WIDE,
+    shape: ShapeOption = Shape.POLYGON,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Write the statistics of a place to a file for other tools."""
@@ -161,7 +122,7 @@ def export_hexagons(
         resolution,
         tuple(layer or ()),
         tuple(country or ()),
-        _place(bbox, outlines, column, area),
+        chosen_place(bbox, outlines, column, area),
     )
     rows = export(_tables(workspace), out.absolute(), selection, form=form.value, shape=shape.value)
     typer.echo(f"{rows} rows in {out}")
@@ -187,7 +148,7 @@ def plot_hexagons(
     from thalweg.hexagons.plot import plot
     from thalweg.hexagons.selection import Selection
 
-    place = _place(bbox, outlines, column, area)
+    place = chosen_place(bbox, outlines, column, area)
     selection = Selection(resolution, countries=tuple(country or ()), place=place)
     plot(
         _tables(workspace),
@@ -195,7 +156,7 @@ def plot_hexagons(
         layer,
         selection,
         statistic=statistic,
-        borders=_outlines(outlines, column),
+        borders=chosen_outlines(outlines, column),
         title=title,
     )
     typer.echo(str(out))
@@ -206,25 +167,3 @@ def _tables(workspace: Path) -> Sequence[Path]:
     from thalweg.pipelines.workspace import Workspace
 
     return hexagon_tables(Workspace.existing(workspace))
-
-
-def _outlines(path: Path | None, column: str) -> Outlines:
-    from thalweg.hexagons.outlines import countries, read_outlines
-
-    return countries() if path is None else read_outlines(path, column)
-
-
-def _place(
-    bbox: str | None, outlines: Path | None, column: str, area: str | None
-) -> BaseGeometry | None:
-    from thalweg.domain.tiles import BoundingBox
-    from thalweg.errors import UsageError
-    from thalweg.hexagons.places import box
-
-    if area is not None and outlines is None:
-        raise UsageError("--area needs --outlines", hint="name the file and its --column, too")
-    chosen = box(BoundingBox.parse(bbox)) if bbox else None
-    if area is None:
-        return chosen
-    outline = _outlines(outlines, column).of(area)
-    return outline if chosen is None else outline.intersection(chosen)

@@ -35,7 +35,8 @@ WithOption = Annotated[
     typer.Option(
         "--with",
         metavar="STEP",
-        help="Do a step that the pipeline leaves out unless it is asked for. May be repeated.",
+        help="Do a step that the pipeline leaves out unless it is asked for, and what it needs. "
+        "May be repeated.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

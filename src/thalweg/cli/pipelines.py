@@ -30,6 +30,7 @@ Examples:
 def list_pipelines(as_json: JsonOption = False) -> None:
     """List the pipelines that come with Thalweg."""
     from thalweg.cli.report import print_table, table
+    from thalweg.pipelines.choice import without_disabled
     from thalweg.pipelines.loader import built_in, load
 
     found = {name: load(path) for name, path in sorted(built_in().items())}
@@ -38,8 +39,11 @@ def list_pipelines(as_json: JsonOption = False) -> None:
         return
     rows = table("pipeline", "what", "steps")
     for name, one in found.items():
-        rows.add_row(name, one.title, " -> ".join(step.name for step in one.steps))
+        done = without_disabled(one).steps
+        steps = [step.name if step in done else f"({step.name})" for step in one.steps]
+        rows.add_row(name, one.title, " -> ".join(steps))
     print_table(rows)
+    typer.echo("\nSteps in brackets are left out unless `thalweg run --with STEP` asks for them.")
 
 
 @app.command("show", epilog=EXAMPLES)

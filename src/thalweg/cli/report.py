@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from thalweg.pipelines.plan import StepPlan
 
 MOST_NAMED = 20
+# What lists that which an operator makes.
+_LISTS = (
+    ("catalog", ("catalog", "list"), "what can be used now"),
+    ("hexagons_vector", ("hexagons", "list"), "what there is by hexagon"),
+    ("exposure", ("exposure", "list"), "what there is of buildings in the water"),
+)
 PIPED_WIDTH = 10_000
 
 
@@ -61,7 +67,7 @@ def print_run(status: RunStatus, call: Call) -> None:
     out = console()
     _print_run(status, out, command("runs", "show", status.id, on=call.workspace))
     steps = _next_steps(status, call)
-    width = max(len(line) for line, _ in steps)
+    width = max((len(line) for line, _ in steps), default=0)
     for line, what in steps:
         out.print(f"  {line:<{width}}  # {what}")
 
@@ -85,6 +91,9 @@ def _print_run(status: RunStatus, out: Console, more: str = "") -> None:
     if lines:
         out.print("\nNot made:")
         print_named(lines, out, more)
+    if status.warnings:
+        out.print("\nWarnings:")
+        print_named([f"{task}: {said}" for task, said in status.warnings], out, more)
     out.print(f"\n{_verdict(status)}")
 
 
@@ -122,10 +131,14 @@ def _next_steps(status: RunStatus, call: Call) -> list[tuple[str, str]]:
     retry = (call.run("--retry"), "once the causes are mended")
     if not any(stage.planned or stage.already or stage.missing for stage in status.stages):
         return [retry]
-    steps = [
-        (call.matrix(), "what is expected, made, missing"),
-        (command("catalog", "list", on=call.workspace), "what can be used now"),
-    ]
+    pipeline = status.request.payload["pipeline"]
+    operators = {step["operator"] for step in pipeline["steps"]}
+    steps = []
+    if pipeline["grammar"] is not None:
+        steps.append((call.matrix(), "what is expected, made, missing"))
+    for operator, words, what in _LISTS:
+        if operator in operators:
+            steps.append((command(*words, on=call.workspace), what))
     return [retry, *steps] if status.state in ("partial", "failed") else steps
 
 

@@ -35,7 +35,7 @@ Examples:
 
   thalweg run fathom --source s3://bucket/floods --dry-run
 
-  thalweg run fathom --source delivery --with hexagons
+  thalweg run fathom --source delivery --with hexagons --with exposure
 
   thalweg run mine.yaml --source delivery --set mosaic.cell_degrees=5
 
@@ -68,12 +68,13 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Bring what a pipeline makes up to date: only what is missing or changed is made."""
-    from thalweg.pipelines.choice import choose
+    from thalweg.pipelines.choice import choose, enabling
     from thalweg.pipelines.loader import find, load
     from thalweg.pipelines.workspace import Workspace
 
-    settings = [*(settings or []), *(f"{step}.enabled=true" for step in with_steps or [])]
-    chosen, choice = choose(load(find(pipeline)), settings)
+    definition = load(find(pipeline))
+    settings, with_steps = settings or [], with_steps or []
+    chosen, choice = choose(definition, [*settings, *enabling(definition, with_steps)])
     choice = replace(choice, limit=limit, force=force)
     if retry:
         place = Workspace.existing(workspace, source=source)
@@ -83,7 +84,7 @@ def run(
         _rehearse(chosen, choice, place, as_json)
         return
     place, configuration = Workspace.open(workspace, source=source)
-    call = Call(pipeline, workspace, source, settings)
+    call = Call(pipeline, workspace, source, settings, with_steps)
     status = _run(chosen, choice, place, configuration, call, quiet=as_json)
     if as_json:
         typer.echo(json.dumps(status.to_json(), indent=2))
@@ -123,10 +124,12 @@ def _run(
     quiet: bool,
 ) -> RunStatus:
     from thalweg.cli.progress import Progress
-    from thalweg.jobs.engine import open_engine
-    from thalweg.pipelines.runner import PRELOAD, prepare, run_request
+    from thalweg.jobs.engine import open_engine, open_runs
+    from thalweg.pipelines.runner import PRELOAD, prepare, refuse_moved, run_request
 
     request = run_request(pipeline, choice, workspace)
+    with open_runs(workspace.jobs_folder) as runs:
+        refuse_moved(workspace, runs)
     with open_engine(
         workspace.jobs_folder,
         workers=settings.jobs.workers,

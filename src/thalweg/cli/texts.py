@@ -38,10 +38,13 @@ class Call:
     workspace: Path
     source: str | None = None
     settings: Sequence[str] = ()
+    with_steps: Sequence[str] = ()
 
     def run(self, *options: str) -> str:
         source = ["--source", self.source] if self.source else []
-        return command("run", self.pipeline, *source, *self._settings, *options, on=self.workspace)
+        asked = [word for step in self.with_steps for word in ("--with", step)]
+        words = (*source, *self._settings, *asked, *options)
+        return command("run", self.pipeline, *words, on=self.workspace)
 
     def matrix(self) -> str:
         return command("matrix", self.pipeline, *self._settings, on=self.workspace)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numba
 import numpy as np
@@ -15,16 +15,18 @@ from thalweg.domain.units import convert
 from thalweg.errors import UsageError
 from thalweg.exposure.damage import Damage
 from thalweg.exposure.pixel_lists import Rule
-from thalweg.exposure.sampling import MEASURED, OUTSIDE, SPECIAL, UNKNOWN, Depths, Nodata
+from thalweg.exposure.sampling import MEASURED, OUTSIDE, SPECIAL, Depths, Nodata
 from thalweg.hexagons.layers import slug
 from thalweg.raster.codec import stored
 
 type Water = Literal["apart", "unknown", "exposed"]
 type Keys = NDArray[Any]
-type Sums = Mapping[str, NDArray[np.float64]]
+type Losses = Sequence[NDArray[np.float64]]
+type Sums = Mapping[str, NDArray[Any]]
 
 BUILDINGS, AREA, WITHOUT_AREA, OUT = "buildings", "area_m2", "without_area", "outside"
-DEPTH_SUM, DEEPEST = "depth_sum", "deepest"
+FIXED = (BUILDINGS, AREA, WITHOUT_AREA, OUT)
+DEPTH_SUM = "depth_sum"
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,13 @@ class Groups:
     labels: NDArray[np.int32]
 
     @classmethod
-    def of(cls, keys: Keys, known: NDArray[np.bool_] | None = None) -> Groups:
-        """The groups of buildings with these keys [n], of those that are known."""
-        if known is None:
-            known = np.ones(len(keys), bool)
-        unique, labels = np.unique(keys[known], return_inverse=True)
-        every = np.full(len(keys), -1, np.int32)
-        every[known] = labels
-        return cls(unique, every)
+    def of(cls, keys: Keys) -> Self:
+        """The groups of buildings with these keys [n]; quickest where equal ones follow upon each
+        other."""
+        starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])[: len(keys)])
+        unique, labels = np.unique(keys[starts], return_inverse=True)
+        lengths = np.diff(starts, append=len(keys))
+        return cls(unique, np.repeat(labels.astype(np.int32), lengths))
 
 
 @dataclass(frozen=True)
@@ -101,144 +102,169 @@ class Exposure:
     keys: Keys
     fixed: Sums
     layers: Sums
-    deepest: NDArray[np.float64]
+    deepest: NDArray[np.float32]
 
-
-def merged(parts: Iterable[Exposure]) -> Exposure:
-    """What disjoint sets of buildings come to together."""
-    held = list(parts)
-    if len(held) == 1:
-        return held[0]
-    keys = np.unique(np.concatenate([part.keys for part in held]))
-    places = [np.searchsorted(keys, part.keys) for part in held]
-
-    def summed(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        total = np.zeros((len(keys), *values[0].shape[1:]))
-        for place, one in zip(places, values, strict=True):
-            total[place] += one
-        return total
-
-    deepest = np.zeros((len(keys), held[0].deepest.shape[1]))
-    for place, part in zip(places, held, strict=True):
-        deepest[place] = np.maximum(deepest[place], part.deepest)
-    return Exposure(
-        keys,
-        {name: summed([part.fixed[name] for part in held]) for name in held[0].fixed},
-        {name: summed([part.layers[name] for part in held]) for name in held[0].layers},
-        deepest,
-    )
+    def part(self, rows: slice) -> Exposure:
+        """That of some of the keys."""
+        return Exposure(
+            self.keys[rows],
+            {name: values[rows] for name, values in self.fixed.items()},
+            {name: values[rows] for name, values in self.layers.items()},
+            self.deepest[rows],
+        )
 
 
 class Aggregation:
-    """Adds up the bands of one set of buildings, in several groupings at once."""
+    """Adds up the bands of buildings in one grouping, whose groups have the `keys`.
 
-    def __init__(
-        self, question: Question, groupings: Sequence[Groups], area_m2: NDArray[np.float64]
-    ) -> None:
-        """`area_m2` [n] is NaN where the area of a building is not known."""
+    Buildings come in any number of parts, which come to what the whole does: counts are whole
+    numbers, and depths are summed in the unit of the pixels, exactly where that is whole too.
+    """
+
+    def __init__(self, question: Question, keys: Keys, bands: int) -> None:
+        groups, thresholds = len(keys), len(question.thresholds_m)
         self._question = question
-        self._groupings = groupings
-        self._area = area_m2
-        self._bands: list[list[Sums]] = [[] for _ in groupings]
-        self._outside: list[NDArray[np.float64]] = []
+        self._keys = keys
+        self._fixed = {name: np.zeros(groups) for name in FIXED}
+        # A layer's counts lie side by side, as a column of a table does.
+        self._apart = np.zeros((bands, 1 + len(question.meanings), groups), np.int32)
+        self._exposed = np.zeros((bands, thresholds, groups), np.int32)
+        self._area = np.zeros((bands, thresholds, groups))
+        self._known = np.zeros((bands, groups), np.int32)
+        self._total = np.zeros((bands, groups))
+        self._deepest = np.zeros((bands, groups), np.float32)
+        self._lost = np.zeros((bands, len(question.damages), groups))
 
-    def add(self, depths: Depths) -> None:
-        """Adds the next band."""
-        question = self._question
-        noted = depths.noted
-        state, depth = depths.state[noted], depths.depth[noted]
-        area = np.nan_to_num(self._area[noted])
-        # Deeper than every one of the first so many thresholds.
-        passed = np.searchsorted(question.thresholds, depth, side="left")
-        if question.water == "exposed":
-            passed[state >= SPECIAL] = len(question.thresholds)
-        elif question.water == "unknown":
-            state = np.where(state >= SPECIAL, np.uint8(UNKNOWN), state)
-        metres = depth * convert(1, question.rules.unit, "m")
-        damages = [(one.statistic, one.of(metres, self._area[noted])) for one in question.damages]
-        for groups, bands in zip(self._groupings, self._bands, strict=True):
-            labels = groups.labels[noted]
-            counted = self._counted(labels, len(groups.keys), state, passed, metres, area)
-            for name, lost in damages:
-                counted[name] = _summed(labels, lost, len(groups.keys))
-            bands.append(counted)
+    def place(self, keys: Keys) -> NDArray[np.int64]:
+        """Where groups of these keys stand here; what has the label -1 stays out."""
+        return np.append(np.searchsorted(self._keys, keys), -1)
 
-    def _counted(
+    def add_fixed(self, places: NDArray[np.int64], fixed: Sums) -> None:
+        """Adds what is the same for all bands, of groups at these places."""
+        for name, values in fixed.items():
+            self._fixed[name][places[:-1]] += values
+
+    def add(
         self,
+        band: int,
+        depths: Depths,
         labels: NDArray[np.int32],
-        groups: int,
-        state: NDArray[np.uint8],
-        passed: NDArray[np.intp],
-        metres: NDArray[np.float64],
-        area: NDArray[np.float64],
-    ) -> dict[str, NDArray[np.float64]]:
+        places: NDArray[np.int64],
+        area_m2: NDArray[np.float64],
+        losses: Losses,
+    ) -> None:
+        """Adds a band, counted from 0, of buildings [n] whose groups stand at `places[labels]`.
+
+        `area_m2` is NaN where it is not known. `losses` are those of `losses_of` for the question's
+        damages.
+        """
         question = self._question
-        states = np.zeros((SPECIAL + len(question.meanings), groups))
-        exposed = np.zeros((len(question.thresholds_m), groups))
-        exposed_area, known = np.zeros_like(exposed), np.zeros(groups)
-        total, deepest = np.zeros(groups), np.zeros(groups)
-        sums = states, exposed, exposed_area, known, total, deepest
-        _count(labels, state, passed, metres, area, *sums)
-        counted = {OUT: states[OUTSIDE], "unknown": states[UNKNOWN]}
-        counted |= dict(zip(question.meanings, states[SPECIAL:], strict=True))
+        _add(
+            depths.noted,
+            depths.state,
+            depths.depth,
+            labels,
+            places,
+            area_m2,
+            question.thresholds,
+            question.water == "exposed",
+            self._apart[band],
+            self._exposed[band],
+            self._area[band],
+            self._known[band],
+            self._total[band],
+            self._deepest[band],
+        )
+        for lost, sums in zip(losses, self._lost[band], strict=True):
+            _add_values(depths.noted, labels, places, lost, sums)
+
+    def exposure(self) -> Exposure:
+        """What all that was added comes to; to be called once."""
+        question = self._question
+        metre = convert(1, question.rules.unit, "m")
+        layers: dict[str, NDArray[Any]] = {"unknown": self._apart[:, 0].T}
+        for index, meaning in enumerate(question.meanings):
+            layers[meaning] = self._apart[:, 1 + index].T
         for index, threshold in enumerate(question.thresholds_m):
-            counted[f"exposed_{above(threshold)}"] = exposed[index]
-            counted[f"exposed_area_{above(threshold)}_m2"] = exposed_area[index]
-        return {**counted, "known_exposed": known, DEPTH_SUM: total, DEEPEST: deepest}
-
-    def exposures(self) -> list[Exposure]:
-        """The exposure in each grouping, of the bands so far."""
-        return [
-            self._exposure(groups, bands)
-            for groups, bands in zip(self._groupings, self._bands, strict=True)
-        ]
-
-    def _exposure(self, groups: Groups, bands: list[Sums]) -> Exposure:
-        count = len(groups.keys)
-        known = np.isfinite(self._area)
-        fixed = {
-            BUILDINGS: _summed(groups.labels, np.ones(len(known)), count),
-            AREA: _summed(groups.labels, np.nan_to_num(self._area), count),
-            WITHOUT_AREA: _summed(groups.labels, (~known).astype(float), count),
-            OUT: bands[0][OUT],
-        }
-        stacked = {name: np.stack([band[name] for band in bands]).T for name in bands[0]}
-        del stacked[OUT]
-        deepest = stacked.pop(DEEPEST)
-        return Exposure(groups.keys, fixed, stacked, deepest)
+            layers[f"exposed_{above(threshold)}"] = self._exposed[:, index].T
+            layers[f"exposed_area_{above(threshold)}_m2"] = self._area[:, index].T
+        self._total *= metre
+        np.multiply(self._deepest, metre, out=self._deepest, dtype=np.float64, casting="same_kind")
+        layers |= {"known_exposed": self._known.T, DEPTH_SUM: self._total.T}
+        for index, damage in enumerate(question.damages):
+            layers[damage.statistic] = self._lost[:, index].T
+        return Exposure(self._keys, self._fixed, layers, self._deepest.T)
 
 
-def _summed(
-    labels: NDArray[np.int32], values: NDArray[np.float64], groups: int
-) -> NDArray[np.float64]:
-    """The sum of values by label."""
-    inside = labels >= 0
-    return np.bincount(labels[inside], values[inside], minlength=groups).astype(np.float64)
+def fixed_sums(
+    labels: NDArray[np.int32],
+    groups: int,
+    area_m2: NDArray[np.float64],
+    outside: NDArray[np.bool_],
+) -> Sums:
+    """The sums [groups] of buildings [n] that no raster's depths change."""
+    known = np.isfinite(area_m2)
+    weights = (None, np.nan_to_num(area_m2), ~known, outside)
+    # What belongs to no group is counted before the first.
+    return {
+        name: np.bincount(labels + 1, weight, minlength=groups + 1)[1:].astype(np.float64)
+        for name, weight in zip(FIXED, weights, strict=True)
+    }
+
+
+def losses_of(question: Question, depths: Depths, area_m2: NDArray[np.float64]) -> Losses:
+    """What each of the buildings noted loses, by damage."""
+    if not question.damages:
+        return []
+    noted = depths.noted
+    metres = depths.depth[noted] * convert(1, question.rules.unit, "m")
+    return [one.of(metres, area_m2[noted]) for one in question.damages]
 
 
 @numba.njit(nogil=True, cache=True)
-def _count(
-    labels: Any,
+def _add(
+    noted: Any,
     state: Any,
-    passed: Any,
-    metres: Any,
-    area: Any,
-    states: Any,
+    depth: Any,
+    labels: Any,
+    places: Any,
+    area_m2: Any,
+    thresholds: Any,
+    water_exposed: bool,
+    apart: Any,
     exposed: Any,
     exposed_area: Any,
     known: Any,
     total: Any,
     deepest: Any,
 ) -> None:
-    for k in range(labels.size):
-        group = labels[k]
-        if group < 0:
+    for k in noted:
+        group = places[labels[k]]
+        if group < 0 or state[k] == OUTSIDE:
             continue
-        states[state[k], group] += 1
-        for threshold in range(passed[k]):
+        passed = 0
+        if state[k] == MEASURED:
+            while passed < thresholds.size and depth[k] > thresholds[passed]:
+                passed += 1
+            if passed:
+                known[group] += 1
+                total[group] += depth[k]
+                deepest[group] = max(deepest[group], depth[k])
+        else:
+            # Special values that are not told apart are unknown.
+            meaning = state[k] - SPECIAL + 1 if state[k] >= SPECIAL else 0
+            apart[meaning if meaning < len(apart) else 0, group] += 1
+            if water_exposed and meaning:
+                passed = thresholds.size
+        area = area_m2[k] if area_m2[k] == area_m2[k] else 0.0
+        for threshold in range(passed):
             exposed[threshold, group] += 1
-            exposed_area[threshold, group] += area[k]
-        if passed[k] and state[k] == MEASURED:
-            known[group] += 1
-            total[group] += metres[k]
-            deepest[group] = max(deepest[group], metres[k])
+            exposed_area[threshold, group] += area
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_values(noted: Any, labels: Any, places: Any, values: Any, sums: Any) -> None:
+    for index in range(noted.size):
+        group = places[labels[noted[index]]]
+        if group >= 0:
+            sums[group] += values[index]

@@ -14,6 +14,16 @@ _MOST_LINES = 8
 _PANELS_A_ROW = 3
 
 
+def common_words(every: Sequence[Series]) -> str:
+    """What all scenarios have in common."""
+    first, *others = (one.coordinates.to_json() for one in every)
+    return ", ".join(
+        value
+        for name, value in first.items()
+        if value != NONE and all(other.get(name) == value for other in others)
+    )
+
+
 def scenario_words(series: Sequence[Series]) -> dict[str, str]:
     """What tells each scenario from the others, by its id."""
     return {one.id: _words(one, _varying(series)) for one in series}

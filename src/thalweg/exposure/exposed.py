@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from thalweg.domain.tables import TableFacts
 from thalweg.errors import WrongShape
 from thalweg.exposure.aggregate import (
     AREA,
@@ -23,7 +25,14 @@ from thalweg.exposure.aggregate import (
 from thalweg.exposure.damage import METHOD
 from thalweg.hexagons.expected import Integration
 from thalweg.hexagons.layers import Series
-from thalweg.hexagons.tables import scenario_columns, series_table, statistics_table
+from thalweg.hexagons.outlines import country_codes
+from thalweg.hexagons.tables import (
+    ROW_GROUP_ROWS,
+    scenario_columns,
+    series_table,
+    statistics_table,
+    write_batches,
+)
 
 type Column = tuple[str, NDArray[Any], str, str]
 """Name, values, unit, and what it is in words."""
@@ -44,6 +53,25 @@ def cells_exposure(
         per_cell=_values(_fixed_columns(exposure)),
         countries=countries,
         **_told(series, exposure, question),
+    )
+
+
+def write_cells(
+    series: Series, exposure: Exposure, question: Question, path: Path, *, countries: bool
+) -> TableFacts:
+    """Writes the table of a scenario by H3 cell, a row group at a time, and tells what is in it.
+
+    `countries` says whether cells are told theirs.
+    """
+    codes = country_codes(exposure.keys) if countries else None
+    starts = range(0, max(len(exposure.keys), 1), ROW_GROUP_ROWS)
+    rows = [slice(start, start + ROW_GROUP_ROWS) for start in starts]
+    return write_batches(
+        (
+            cells_exposure(series, exposure.part(one), question, codes and codes[one])
+            for one in rows
+        ),
+        path,
     )
 
 
@@ -107,24 +135,33 @@ def _layer_columns(exposure: Exposure, question: Question) -> Iterator[Column]:
     for meaning in question.meanings:
         words = f"Buildings in {meaning.replace('_', ' ')} alone; among the buildings"
         yield meaning, _count(layers[meaning]), "building", words
-    buildings = exposure.fixed[BUILDINGS][:, None]
+    # Shares and depths come from whole counts and centimetres: four bytes hold all there is.
+    buildings = exposure.fixed[BUILDINGS].astype(np.float32)[:, None]
     for threshold in question.thresholds_m:
         name, deep = above(threshold), f"in more than {threshold:g} m of water"
-        exposed = layers[f"exposed_{name}"]
-        yield f"exposed_{name}", _count(exposed), "building", f"Buildings {deep}"
-        yield f"exposed_share_{name}", exposed / buildings, "1", f"Share of all buildings {deep}"
+        exposed = _count(layers[f"exposed_{name}"])
+        share = _divided(exposed, buildings)
+        yield f"exposed_{name}", exposed, "building", f"Buildings {deep}"
+        yield f"exposed_share_{name}", share, "1", f"Share of all buildings {deep}"
         area = layers[f"exposed_area_{name}_m2"]
         yield f"exposed_area_{name}_m2", area, "m2", f"Area of the footprints {deep}"
     known = layers["known_exposed"]
     least = f"buildings in more than {question.thresholds_m[0]:g} m of water"
-    mean = np.divide(layers[DEPTH_SUM], known, out=np.full_like(known, np.nan), where=known > 0)
+    mean = _divided(layers[DEPTH_SUM], known)
     yield "mean_depth_m", mean, "m", f"Mean depth at the {least}"
-    deepest = np.where(known > 0, exposure.deepest, np.nan)
+    deepest = np.where(known > 0, exposure.deepest, np.float32(np.nan))
     yield "max_depth_m", deepest, "m", f"Greatest depth at the {least}"
     for damage in question.damages:
         words = f"Damage to buildings ({damage.name})"
         yield damage.statistic, layers[damage.statistic], damage.currency, words
 
 
-def _count(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    return values.astype(np.int64)
+def _count(values: NDArray[Any]) -> NDArray[np.int32]:
+    return values.astype(np.int32, copy=False)
+
+
+def _divided(values: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float32]:
+    """The quotients; NaN where there is nothing to divide by."""
+    out = np.full_like(values, np.nan, np.float32)
+    np.divide(values, by, out=out, where=by > 0, dtype=np.float64, casting="same_kind")
+    return out

@@ -13,8 +13,16 @@ import pyarrow.parquet as pq
 
 from thalweg.domain.units import convert
 from thalweg.errors import NoBuildings
-from thalweg.exposure.aggregate import Aggregation, Exposure, Question, merged
-from thalweg.exposure.prepared import AreasFile, Share, Wanted, prepared, shares
+from thalweg.exposure.aggregate import Aggregation, Exposure, Question, losses_of
+from thalweg.exposure.prepared import (
+    AreasFile,
+    Prepared,
+    Share,
+    Shelf,
+    Wanted,
+    all_keys,
+    preparation,
+)
 from thalweg.exposure.sampling import (
     MEASURED,
     OUTSIDE,
@@ -25,7 +33,7 @@ from thalweg.exposure.sampling import (
     Sampler,
     sampler,
 )
-from thalweg.exposure.table import read_groups, tiles
+from thalweg.exposure.table import read_groups
 from thalweg.hexagons.layers import Series, column_name
 
 _KEPT = ("id", "longitude", "latitude", "area_m2", "source", "cell", "country", "tile")
@@ -62,13 +70,16 @@ def expose(
     places: Places,
     series: Series,
     keep: Path | None = None,
+    shelf: Shelf | None = None,
 ) -> Exposed:
     """Adds up all buildings of a table over the rasters, whose bands are the series' layers.
 
-    A file `keep` is written with every building and its depth in each layer. Rasters of one
-    scenario lie on one grid. Memory grows with the buildings up to `prepared.MOST_BUILDINGS`, and
-    not beyond; blocks that several such shares of them lie in are decoded for each. Raises what
-    `sampler`, `Sampler.sample` and `prepared` raise.
+    A building counts in the cell of its own centroid at each resolution, which need not lie in the
+    parent of its cell at a finer one. A file `keep` is written with every building and its depth in
+    each layer. Rasters of one scenario lie on one grid. What is the same for the next scenario on
+    that grid is kept on the `shelf`. Memory grows with the cells, and with the buildings up to
+    `prepared.MOST_BUILDINGS`; blocks that several such shares of them lie in are decoded for each.
+    Raises what `sampler`, `Sampler.sample` and `preparation` raise.
     """
     with sampler(rasters, question.rules) as opened, ExitStack() as stack:
         wanted = Wanted(
@@ -80,40 +91,45 @@ def expose(
             places.countries,
             places.areas,
         )
+        shares = stack.enter_context(preparation(table, wanted, shelf))
+        if not shares:
+            raise NoBuildings("the table holds no building", where=str(table))
+        groupings = range(len(shares[0].groupings))
+        sums = [Aggregation(question, all_keys(shares, one), opened.bands) for one in groupings]
         writer = _Writer(table, keep, series, question, stack) if keep else None
-        parts = [
-            _expose_share(table, share, opened, question, wanted, writer) for share in shares(table)
-        ]
-    if not parts:
-        raise NoBuildings("the table holds no building", where=str(table))
-    every = [merged(one) for one in zip(*parts, strict=True)]
+        for share in shares:
+            _add_share(share, opened, question, sums, writer)
+        every = [one.exposure() for one in sums]
+        buildings = sum(len(share.area_m2) for share in shares)
     names = [*([COUNTRIES] if places.countries else []), *(one.name for one in places.areas)]
     count = len(places.resolutions)
     return Exposed(
-        sum(tiles(table).values()),
+        buildings,
         dict(zip(places.resolutions, every[:count], strict=True)),
         dict(zip(names, every[count:], strict=True)),
     )
 
 
-def _expose_share(
-    table: Path,
-    share: Share,
+def _add_share(
+    ready: Prepared,
     opened: Sampler,
     question: Question,
-    wanted: Wanted,
+    sums: Sequence[Aggregation],
     writer: _Writer | None,
-) -> list[Exposure]:
-    ready = prepared(table, share, wanted)
-    aggregation = Aggregation(question, ready.groupings, ready.area_m2)
+) -> None:
+    groupings = [one.groups for one in ready.groupings]
+    places = [one.place(groups.keys) for one, groups in zip(sums, groupings, strict=True)]
+    for one, place, grouping in zip(sums, places, ready.groupings, strict=True):
+        one.add_fixed(place, grouping.fixed)
     kept: list[tuple[pa.Array, pa.Array]] = []
-    for depths in opened.sample(ready.placement, question.rule, question.nodata):
-        aggregation.add(depths)
+    for band, depths in enumerate(opened.sample(ready.placement, question.rule, question.nodata)):
+        losses = losses_of(question, depths, ready.area_m2)
+        for one, groups, place in zip(sums, groupings, places, strict=True):
+            one.add(band, depths, groups.labels, place, ready.area_m2, losses)
         if writer:
             kept.append(writer.columns(depths))
     if writer:
-        writer.write(share, kept)
-    return aggregation.exposures()
+        writer.write(ready.share, kept)
 
 
 class _Writer:

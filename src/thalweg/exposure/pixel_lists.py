@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rasterio.warp import transform as reproject
 
 from thalweg.domain.ellipsoid import ECCENTRICITY_SQUARED, SEMI_MAJOR_M
+from thalweg.exposure.footprints import Rings
 from thalweg.raster.grid import Grid, same_crs
 
 type Floats = NDArray[np.float64]
@@ -43,6 +44,11 @@ class Rule(StrEnum):
     def needs_footprint(self) -> bool:
         return self is not Rule.CENTROID
 
+    @property
+    def needs_geometries(self) -> bool:
+        """Whether it matters which way the rings of a footprint turn."""
+        return self is Rule.ANY
+
 
 @dataclass(frozen=True)
 class PixelLists:
@@ -66,28 +72,38 @@ def pixel_lists(
     grid: Grid,
     longitude: Floats,
     latitude: Floats,
-    geometries: Geometries | None,
+    footprints: Geometries | Rings | None,
     rule: Rule,
     buffer_m: float = 0.0,
 ) -> PixelLists:
     """The pixels of buildings in a grid of any CRS, by the rule.
 
-    `longitude`, `latitude` [n] are the centroids in degrees. `geometries` [n], polygons and points
-    in degrees, are needed but for `centroid`. A buffer in metres on the WGS 84 ellipsoid is added
-    to them first, and makes discs of points. A place on the edge of two pixels lies in the right or
-    lower one; a footprint holds those centres on its own edge that it holds by this.
+    `longitude`, `latitude` [n] are the centroids in degrees. `footprints` [n], polygons and points
+    in degrees, are needed but for `centroid`: as geometries where a buffer in metres on the WGS 84
+    ellipsoid is to be added to them first, which makes discs of points, or rings must turn as
+    `Rings.of` has them, for `any`. A place on the edge of two pixels lies in the right or lower
+    one; a footprint holds those centres on its own edge that it holds by this.
     """
-    cols, rows = _positions(grid, longitude, latitude, _turns(grid, longitude))
-    if not rule.needs_footprint or geometries is None:
+    turns = _turns(grid, longitude)
+    cols, rows = _positions(grid, longitude, latitude, turns)
+    if not rule.needs_footprint or footprints is None:
         first = np.arange(len(longitude) + 1, dtype=np.int64)
         return PixelLists(first, _floor(rows), _floor(cols))
-    if buffer_m:
-        geometries = buffered(geometries, latitude, buffer_m)
-    polygons = geometries.copy()
-    polygons[shapely.get_dimensions(geometries) < 2] = None
-    x, y, ring_ends, last_ring = _rings(grid, polygons, _turns(grid, longitude))
+    if not isinstance(footprints, Rings):
+        wide = buffered(footprints, latitude, buffer_m) if buffer_m else footprints
+        footprints = Rings.of(wide)
+    lon, lat = footprints.corners.T
+    x, y = _positions(grid, lon, lat, turns[footprints.owners] if turns.any() else 0.0)
     return PixelLists(
-        *_list_pixels(x, y, ring_ends, last_ring, _floor(rows), _floor(cols), rule is Rule.ANY)
+        *_list_pixels(
+            x,
+            y,
+            footprints.ring_ends,
+            footprints.last_ring,
+            _floor(rows),
+            _floor(cols),
+            rule is Rule.ANY,
+        )
     )
 
 
@@ -122,7 +138,7 @@ def _turns(grid: Grid, longitude: Floats) -> Floats:
     return turns
 
 
-def _positions(grid: Grid, x: Floats, y: Floats, turns: Floats) -> tuple[Floats, Floats]:
+def _positions(grid: Grid, x: Floats, y: Floats, turns: Floats | float) -> tuple[Floats, Floats]:
     """(columns, rows) of places, as fractions; those that have no place in the CRS are outside."""
     if same_crs(grid.crs, _LONLAT):
         x = x + turns
@@ -141,21 +157,6 @@ def _snapped(positions: Floats) -> Floats:
 
 def _floor(positions: Floats) -> NDArray[np.int32]:
     return np.floor(positions).astype(np.int32)
-
-
-def _rings(
-    grid: Grid, polygons: Geometries, turns: Floats
-) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """Columns and rows of the corners of all rings, where each ring ends, and the rings before
-    which each building's end; shells turn one way and holes the other."""
-    parts, building = shapely.get_parts(shapely.orient_polygons(polygons), return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    points, ring = shapely.get_coordinates(rings, return_index=True)
-    of_ring = building[part]
-    x, y = _positions(grid, points[:, 0], points[:, 1], turns[of_ring[ring]])
-    ring_ends = np.searchsorted(ring, np.arange(len(rings)), side="right")
-    last_ring = np.searchsorted(of_ring, np.arange(len(polygons)), side="right")
-    return x, y, ring_ends, last_ring
 
 
 @numba.njit(nogil=True, cache=True)

@@ -43,7 +43,7 @@ class Placement:
     """Buildings on rasters: building k has the pixels `first[k]:first[k + 1]`, none if it lies
     outside all rasters; `rasters` say where each of them is read."""
 
-    first: Counts
+    first: Indices
     rasters: tuple[BlockLists, ...]
 
     @property
@@ -62,7 +62,7 @@ class Placement:
         before = np.concatenate([[0], np.cumsum(kept)])
         targets = (before[1:] - 1).astype(np.int32)
         return cls(
-            before[lists.first],
+            before[lists.first].astype(np.int32),
             tuple(
                 _block_lists(lists, np.flatnonzero(owner == index), targets, frame, offset)
                 for index, (frame, offset) in enumerate(zip(frames, offsets, strict=True))

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from thalweg.errors import NoExposure
 from thalweg.exposure.aggregate import above
-from thalweg.exposure.chart import chart_svg, scenario_words
+from thalweg.exposure.areas import COUNTRY
+from thalweg.exposure.chart import chart_svg, common_words, scenario_words
 from thalweg.hexagons.cells import cell_centres
 from thalweg.hexagons.layers import Series, column_name
 from thalweg.hexagons.outlines import Outlines
@@ -31,6 +32,7 @@ from thalweg.storage.staging import written_aside
 type Row = dict[str, Any]
 
 TOP = 10
+EXPOSED = "exposed buildings"
 _NONE = "\u2013"
 _COUNTRIES = "countries"
 _RULES = {
@@ -143,11 +145,12 @@ class _Report:
         """What the template's places hold."""
         where = f"in more than {self._threshold:g} m of water"
         every = [one.series for one in self._scenarios]
+        kind = "scenario" if len(every) == 1 else "scenarios"
         return {
             "title": escape(f"Buildings in the water: {self._name}"),
             "lead": escape(
-                f"Buildings {where}, by return period, in {len(every)} "
-                f"{'scenario' if len(every) == 1 else 'scenarios'} of {self._series.dataset}."
+                f"Buildings {where}, by return period, in {len(every)} {kind} of "
+                f"{self._series.dataset}: {common_words(every)}."
             ),
             "facts": _facts(self._headline()),
             "map": self._map(borders),
@@ -165,6 +168,12 @@ class _Report:
     def _layer_words(self) -> str:
         words = scenario_words([one.series for one in self._scenarios])[self._series.id]
         return ", ".join(filter(None, [_label_words(self._series, self._label), words]))
+
+    @property
+    def _words(self) -> dict[str, str]:
+        """What tells each scenario from the others; what they share stands in the lead."""
+        every = scenario_words([one.series for one in self._scenarios])
+        return {name: words or "this scenario" for name, words in every.items()}
 
     def _column(self, statistic: str, label: str | None = None) -> str:
         return column_name(statistic, self._label if label is None else label)
@@ -189,13 +198,13 @@ class _Report:
             Selection(self._resolution, countries=(self._country,)),
             self._statistic,
             f"Buildings in more than {self._threshold:g} m of water\n{self._layer_words}",
+            EXPOSED,
         )
         target = BytesIO()
         draw(shown, target, borders)
         return base64.b64encode(target.getvalue()).decode()
 
     def _exposure_table(self) -> str:
-        words = scenario_words([one.series for one in self._scenarios])
         labels = self._series.labels
         heads = ["scenario", *(_label_words(self._series, one) for one in labels), "a year"]
         rows = []
@@ -205,7 +214,7 @@ class _Report:
                 for value in self._values(one)
             ]
             yearly = _whole(one.row.get(f"expected_annual_{self._statistic}"))
-            rows.append([escape(words[one.series.id] or one.series.id), *counts, yearly])
+            rows.append([escape(self._words[one.series.id]), *counts, yearly])
         caption = (
             f"Buildings in more than {self._threshold:g} m of water, and their share of all "
             "buildings; at the right those expected in a year."
@@ -213,7 +222,6 @@ class _Report:
         return _table(heads, rows, caption)
 
     def _damage_tables(self) -> str:
-        words = scenario_words([one.series for one in self._scenarios])
         text = []
         for damage in self._notes["exposure"]["damages"]:
             statistic = f"damage_{damage['name']}"
@@ -224,7 +232,7 @@ class _Report:
             losses = [[one.row.get(name) for name in columns] for one in self._scenarios]
             scale, said = _scale(value for row in losses for value in row)
             rows = [
-                [escape(words[one.series.id] or one.series.id), *(_scaled(x, scale) for x in row)]
+                [escape(self._words[one.series.id]), *(_scaled(x, scale) for x in row)]
                 for one, row in zip(self._scenarios, losses, strict=True)
             ]
             worth = f"{damage['value']:,g} {damage['currency']} a {damage['per']}"
@@ -250,7 +258,8 @@ class _Report:
     def _top_areas(self) -> Iterator[str]:
         for table in self._areas:
             rows = pq.read_table(table.path).to_pylist()
-            if table.series.id == self._series.id and rows and rows[0]["areas"] != _COUNTRIES:
+            rows = [row for row in rows if row.get(COUNTRY) == self._country]
+            if table.series.id == self._series.id and rows:
                 named = [[escape(row["area"]), *self._place(row)] for row in self._top(rows)]
                 what = rows[0]["areas"]
                 caption = f"{what.capitalize()}, {self._layer_words}."

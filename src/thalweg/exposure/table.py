@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from thalweg.domain.tables import TableFacts
+from thalweg.domain.tiles import BoundingBox
 from thalweg.errors import UnreadableBuildings
+from thalweg.hexagons.tables import table_columns
 
 ROW_GROUP_ROWS = 100_000
 GEOMETRY = "geometry"
@@ -25,20 +28,28 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _BBOX = pa.struct([pa.field(side, pa.float64(), nullable=False) for side in _SIDES])
 _WKB_KINDS = {1: "Point", 3: "Polygon", 6: "MultiPolygon"}
 
+
+def _field(
+    name: str, kind: pa.DataType, words: str, unit: str = "", *, nullable: bool = False
+) -> pa.Field:
+    told = {"description": words, **({"unit": unit} if unit else {})}
+    return pa.field(name, kind, nullable=nullable, metadata=told)
+
+
 BUILDINGS = pa.schema(
     [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("longitude", pa.float64(), nullable=False),
-        pa.field("latitude", pa.float64(), nullable=False),
-        pa.field("area_m2", pa.float64()),
-        pa.field("height_m", pa.float32()),
-        pa.field("confidence", pa.float32()),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("cell", pa.uint64(), nullable=False),
-        pa.field("country", pa.string()),
-        pa.field("tile", pa.string(), nullable=False),
-        pa.field(GEOMETRY, pa.binary(), nullable=False),
-        pa.field("bbox", _BBOX, nullable=False),
+        _field("id", pa.string(), "Id at the source, or file and row"),
+        _field("longitude", pa.float64(), "Longitude of the centroid", "degree"),
+        _field("latitude", pa.float64(), "Latitude of the centroid", "degree"),
+        _field("area_m2", pa.float64(), "Area on the ellipsoid", "m2", nullable=True),
+        _field("height_m", pa.float32(), "Height", "m", nullable=True),
+        _field("confidence", pa.float32(), "Confidence that it is one, 0 to 1", "1", nullable=True),
+        _field("source", pa.string(), "Where it comes from"),
+        _field("cell", pa.uint64(), "H3 cell of the centroid, as a number"),
+        _field("country", pa.string(), "Country, by ISO 3166-1 alpha-3 code", nullable=True),
+        _field("tile", pa.string(), "One-degree tile of the centroid, by its south-west corner"),
+        _field(GEOMETRY, pa.binary(), "Footprint, or point where none is known, as WKB"),
+        _field("bbox", _BBOX, "Box around the geometry", "degree"),
     ]
 )
 
@@ -81,6 +92,32 @@ def write_buildings(tables: Iterable[pa.Table], path: Path) -> int:
             rows += group.num_rows
         writer.add_key_value_metadata({"geo": json.dumps(_geo(extent))})
     return rows
+
+
+def building_facts(path: Path) -> TableFacts:
+    """What is told of a table of buildings in catalogues."""
+    with _readable(path):
+        rows = pq.read_metadata(path).num_rows
+    return TableFacts(rows, table_columns(BUILDINGS), building_bounds(path), GEOMETRY)
+
+
+def depth_facts(path: Path) -> TableFacts:
+    """What is told of a table of each building's depths, without its bounds."""
+    words = {column.name: column for column in table_columns(BUILDINGS)}
+    with _readable(path), pq.ParquetFile(path) as file:
+        columns = [words.get(one.name, one) for one in table_columns(file.schema_arrow)]
+        told = [
+            replace(one, unit="m") if one.name.startswith("depth_m") else one for one in columns
+        ]
+        return TableFacts(file.metadata.num_rows, tuple(told))
+
+
+def building_bounds(path: Path) -> BoundingBox | None:
+    """The box around all buildings of a table; None where there is none."""
+    with _readable(path):
+        metadata = pq.read_schema(path).metadata or {}
+    box = json.loads(metadata.get(b"geo", b"{}")).get("columns", {}).get(GEOMETRY, {}).get("bbox")
+    return BoundingBox(*box) if box else None
 
 
 def read_tile(path: Path, tile: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -14,9 +14,11 @@ import numpy as np
 from thalweg.hexagons.measures import BUCKET_SHIFT
 from thalweg.raster.runs import run_end
 
-# The columns of `counts` [rows, bands, columns]; after them one for each special value, and for
-# each threshold the count and the area above it. Counts are of samples, areas in mm2.
-NODATA, OTHER_THAN_ZERO, POSITIVE, POSITIVE_AREA, FIRST_SPECIAL = range(5)
+# The columns of `counts` [rows, bands, columns], in samples; after them one for each special value,
+# and for each threshold what lies above it.
+NODATA, OTHER_THAN_ZERO, POSITIVE, FIRST_SPECIAL = range(4)
+# The columns of `areas` [rows, bands, columns], in mm2; after them those above each threshold.
+POSITIVE_AREA, FIRST_AREA_ABOVE = range(2)
 # The columns of `sums` [rows, bands, 4]; the extremes are those of values other than zero.
 TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
 # What a pixel is, in a byte: see `code_of`.
@@ -146,21 +148,22 @@ def add_values(
     split_cells: Any,
     split_weights: Any,
     width: int,
-    areas: Any,
+    sample_areas: Any,
     each: int,
     row_of_cell: Any,
     used: Any,
     band: int,
-    above_first: int,
     counts: Any,
+    areas: Any,
     sums: Any,
     histogram: Any,
     zero: Any,
     lowest: Any,
     highest: Any,
 ) -> None:
-    """Add listed values to their cells; `areas` is the area of a sample, by row of the strip."""
-    thresholds = (counts.shape[2] - above_first) // 2
+    """Add listed values to their cells; `sample_areas` are by row of the strip."""
+    thresholds = areas.shape[2] - FIRST_AREA_ABOVE
+    first_above = counts.shape[2] - thresholds
     above = np.zeros(thresholds + 1, np.int64)
     index, run = 0, 0
     line_number, line_end = 0, width
@@ -188,7 +191,7 @@ def add_values(
         while position >= line_end:
             line_number += 1
             line_end += width
-        area = areas[line_number]
+        area = sample_areas[line_number]
         cell = run_cells[run]
         first_part, last_part = 0, 1
         if cell < 0:
@@ -200,16 +203,16 @@ def add_values(
             row = row_of_cell[of]
             if row < 0:
                 row = _row_of(of, row_of_cell, used, sums, lowest, highest)
-            line, sum_line = counts[row, band], sums[row, band]
+            line, area_line, sum_line = counts[row, band], areas[row, band], sums[row, band]
             line[OTHER_THAN_ZERO] += count * weight
             line[POSITIVE] += positive * weight
-            line[POSITIVE_AREA] += positive * weight * area
+            area_line[POSITIVE_AREA] += positive * weight * area
             for step in range(thresholds):
                 exceeding = above[step + 1] * weight
                 if exceeding == 0:
                     break
-                line[above_first + step] += exceeding
-                line[above_first + thresholds + step] += exceeding * area
+                line[first_above + step] += exceeding
+                area_line[FIRST_AREA_ABOVE + step] += exceeding * area
             sum_line[TOTAL] += total * weight
             sum_line[SQUARES] += squares * weight
             sum_line[LOWEST] = min(sum_line[LOWEST], low)

@@ -152,39 +152,42 @@ class CellIndex:
         key = (part.rows, part.cols)
         if key in self._runs:
             return self._runs[key]
-        shape = len(part.rows), len(part.cols)
-        slots = scratch.slots[: shape[0] * shape[1]].reshape(shape)
-        split = self.slots(part.rows, part.cols, slots)
-        found = _find_runs(slots, self.label_of_slot, scratch.stops, scratch.cells)
-        runs = Runs(
-            scratch.stops[:found].copy(),
-            scratch.cells[:found].copy(),
-            split.first,
-            self.label_of_slot[split.slots],
-            split.weights,
-        )
+        runs = self._find_runs(part, scratch)
         size = sum(array.nbytes for array in runs)
         if size <= self._room_for_runs:
             self._room_for_runs -= size
             self._runs[key] = runs
         return runs
 
-    def samples_within(self, part: Window) -> tuple[Integers, Integers]:
+    def samples_within(self, part: Window, scratch: Scratch) -> tuple[Integers, Integers]:
         """The cells (indices into `cells`) of a part of the window, and their samples in it.
 
         Kept, for the next raster that has nothing there.
         """
         key = (part.rows, part.cols)
         if key not in self._within_parts:
-            slots = np.empty((len(part.rows), len(part.cols)), np.int32)
-            split = self.slots(part.rows, part.cols, slots)
-            counts = np.zeros(len(self.cells), np.int64)
-            whole = self.label_of_slot[slots[slots >= 0]]
-            counts += self.per_pixel * np.bincount(whole, minlength=len(counts))
-            np.add.at(counts, self.label_of_slot[split.slots], split.weights)
-            labels = np.flatnonzero(counts)
-            self._within_parts[key] = labels, counts[labels]
+            runs = self._find_runs(part, scratch)
+            lengths = np.diff(runs.stops, prepend=0)
+            whole = runs.cells >= 0
+            labels, which = np.unique(
+                np.concatenate([runs.cells[whole], runs.split_cells]), return_inverse=True
+            )
+            samples = np.concatenate([lengths[whole] * self.per_pixel, runs.split_weights])
+            self._within_parts[key] = labels, np.bincount(which, samples).astype(np.int64)
         return self._within_parts[key]
+
+    def _find_runs(self, part: Window, scratch: Scratch) -> Runs:
+        shape = len(part.rows), len(part.cols)
+        slots = scratch.slots[: shape[0] * shape[1]].reshape(shape)
+        split = self.slots(part.rows, part.cols, slots)
+        found = _find_runs(slots, self.label_of_slot, scratch.stops, scratch.cells)
+        return Runs(
+            scratch.stops[:found].copy(),
+            scratch.cells[:found].copy(),
+            split.first,
+            self.label_of_slot[split.slots],
+            split.weights,
+        )
 
     def _survey(self) -> None:
         """Find each slot's cell and samples, and settle the pixels that are not certain."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from thalweg.errors import WrongShape
 from thalweg.hexagons.expected import Integration
 from thalweg.hexagons.layers import Series
 from thalweg.hexagons.statistics import CellStatistics
-from thalweg.hexagons.tables import series_table
+from thalweg.hexagons.tables import ROW_GROUP_ROWS, series_table
 
 type Column = tuple[str, NDArray[Any], str, str]
 """Name, values, unit, and what it is in words."""
@@ -36,7 +37,13 @@ def measured_table(
     bands = len(measured.measures.bands)
     if bands != len(series.labels):
         raise WrongShape(f"{bands} bands for {len(series.labels)} layers", where=series.id)
-    columns = [*_counts(measured), *_values(measured, percentiles), *_depths(measured)]
+    float_type = np.result_type(measured.measures.dtype, np.float32)
+    columns = [
+        *_narrowed(_counts(measured), np.int32),
+        ("sum", measured.total, measured.measures.rules.unit, "Sum of the valid pixels"),
+        *_narrowed(_values(measured, percentiles), float_type),
+        *_narrowed(_depths(measured), np.float32),
+    ]
     per_cell = list(_per_cell(measured))
     return series_table(
         series,
@@ -49,6 +56,33 @@ def measured_table(
         integration=integration,
         notes={"measures": measured.measures.to_json()},
     )
+
+
+def measured_batches(
+    series: Series, measured: CellStatistics, countries: Sequence[str | None] | None = None
+) -> Iterator[pa.Table]:
+    """`measured_table` in pieces, as row groups: tables of fine resolutions are large."""
+    start = 0
+    for batch in measured.batches(ROW_GROUP_ROWS):
+        stop = start + len(batch.cells)
+        yield measured_table(series, batch, countries=countries and countries[start:stop])
+        start = stop
+
+
+def _narrowed(columns: Iterable[Column], dtype: DTypeLike) -> Iterator[Column]:
+    """In smaller numbers, each layer's side by side; what is whole stays exact.
+
+    Counts of the rule `area` are whole 16ths, and float32 would hold no more than a million pixels.
+    """
+    for name, values, unit, words in columns:
+        kind = np.dtype(dtype)
+        if values.dtype.kind != kind.kind or (kind.kind == "i" and not _fits(values, kind)):
+            kind = values.dtype
+        yield name, values.astype(kind, order="F"), unit, words
+
+
+def _fits(values: NDArray[Any], kind: np.dtype[Any]) -> bool:
+    return bool(values.max(initial=0) <= np.iinfo(kind).max)
 
 
 def _per_cell(measured: CellStatistics) -> Iterator[Column]:
@@ -72,7 +106,6 @@ def _values(measured: CellStatistics, percentiles: Sequence[int]) -> Iterator[Co
     yield "std", measured.std, unit, "Standard deviation of the valid pixels"
     yield "min", measured.minimum, unit, "Least of the valid pixels"
     yield "max", measured.maximum, unit, "Greatest of the valid pixels"
-    yield "sum", measured.total, unit, "Sum of the valid pixels"
     if measured.measures.histogram:
         for percentile in percentiles:
             words = f"Percentile {percentile} of the valid pixels"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +13,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyogrio
 import shapely
 from numpy.typing import NDArray
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
 from rasterio.warp import transform as reproject
 from shapely.geometry.base import BaseGeometry
@@ -33,6 +31,7 @@ type Scale = Literal["10m", "50m"]
 
 SCALES: tuple[Scale, ...] = ("10m", "50m")
 DATA_FOLDER = Path(__file__).parent / "data"
+_CELLS_AT_ONCE = 1 << 16
 _LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
 _WGS84 = CRS.from_epsg(4326)
 
@@ -64,6 +63,18 @@ class Outlines:
         chosen = [one is not None and one.casefold() == wanted for one in self.codes]
         return shapely.union_all(self.geometries[np.array(chosen)])
 
+    def codes_around(self, codes: Iterable[str], around: Outlines) -> list[str | None]:
+        """The code of the area of other outlines that each of these areas lies in, if any.
+
+        A point on the surface of its largest outline tells, for outlines of two files never agree
+        on a border.
+        """
+        largest = dict[str | None, int]()
+        for index in np.argsort(shapely.area(self.geometries), kind="stable").tolist():
+            largest[self.codes[index]] = index
+        chosen = self.geometries[[largest[code] for code in codes]]
+        return around.codes_at(shapely.get_coordinates(shapely.point_on_surface(chosen)))
+
     def codes_at(self, points: NDArray[np.float64]) -> list[str | None]:
         """The code of the area that each point [n, 2] (longitude, latitude) lies in, if any.
 
@@ -82,7 +93,10 @@ class Outlines:
 
 def cell_codes(cells: Cells, outlines: Outlines) -> list[str | None]:
     """The code of the area that each cell's own centre lies in; None at sea."""
-    return outlines.codes_at(cell_centres(cells))
+    codes: list[str | None] = []
+    for start in range(0, len(cells), _CELLS_AT_ONCE):
+        codes += outlines.codes_at(cell_centres(cells[start : start + _CELLS_AT_ONCE]))
+    return codes
 
 
 def outlines_file(scale: Scale) -> Path:
@@ -146,10 +160,7 @@ def read_outlines(path: Path, column: str) -> Outlines:
 def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
     if not path.exists():
         raise UnreadableOutlines("there is no such file", where=str(path))
-    try:
-        table, geometry, crs = (_read_parquet if path.suffix == ".parquet" else _read_gdal)(path)
-    except (DataSourceError, DataLayerError, pa.ArrowInvalid) as error:
-        raise UnreadableOutlines(str(error), where=str(path)) from error
+    table, geometry, crs = (_read_parquet if path.suffix == ".parquet" else _read_gdal)(path)
     if column not in table.column_names:
         held = ", ".join(name for name in table.column_names if name != geometry)
         raise MissingColumn(f"no column {column!r}", hint=f"it holds {held}", where=str(path))
@@ -159,15 +170,26 @@ def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
 
 
 def _read_gdal(path: Path) -> tuple[pa.Table, str, str]:
-    meta, table = pyogrio.read_arrow(path)
+    # Here, as it brings a GDAL of its own, and most processes read the countries alone.
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    try:
+        meta, table = pyogrio.read_arrow(path)
+    except (DataSourceError, DataLayerError) as error:
+        raise UnreadableOutlines(str(error), where=str(path)) from error
     return table, meta["geometry_name"] or "wkb_geometry", meta["crs"] or "OGC:CRS84"
 
 
 def _read_parquet(path: Path) -> tuple[pa.Table, str, str]:
-    table = pq.read_table(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read(use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise UnreadableOutlines(str(error), where=str(path)) from error
     metadata = (table.schema.metadata or {}).get(b"geo")
     if metadata is None:
-        raise pa.ArrowInvalid("the file is Parquet, but not GeoParquet")
+        raise UnreadableOutlines("the file is Parquet, but not GeoParquet", where=str(path))
     geo = json.loads(metadata)
     crs = geo["columns"][geo["primary_column"]].get("crs")
     return table, geo["primary_column"], json.dumps(crs) if crs else "OGC:CRS84"

@@ -51,6 +51,7 @@ def plot(
     statistic: str = "mean",
     borders: Outlines | None = None,
     title: str = "",
+    legend: str = "",
 ) -> None:
     """Writes a PNG map of one layer's statistic; of the selection, its place and resolution count.
 
@@ -58,7 +59,7 @@ def plot(
     without a value grey. `borders` are drawn over them. Raises `UnknownLayer`, `MissingColumn`,
     `NothingSelected` and `PlottingMissing`.
     """
-    shown = picture(tables, layer, selection, statistic, title)
+    shown = picture(tables, layer, selection, statistic, title, legend)
     with written_aside(target) as aside:
         draw(shown, aside, borders)
         aside.replace(target)
@@ -85,7 +86,12 @@ def draw(picture: Picture, target: Path | BinaryIO, borders: Outlines | None = N
 
 
 def picture(
-    tables: Sequence[Path], layer: str, selection: Selection, statistic: str, title: str = ""
+    tables: Sequence[Path],
+    layer: str,
+    selection: Selection,
+    statistic: str,
+    title: str = "",
+    legend: str = "",
 ) -> Picture:
     """What `plot` draws."""
     source, label = _source(tables, layer, selection.resolution)
@@ -104,7 +110,7 @@ def picture(
         polygons,
         values,
         title or _title(layer, selection.resolution, rows.num_rows),
-        statistic.replace("_", " ") + (f" ({unit})" if unit not in ("", "1") else ""),
+        legend or statistic.replace("_", " ") + (f" ({unit})" if unit not in ("", "1") else ""),
     )
 
 

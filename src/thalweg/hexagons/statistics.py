@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from thalweg.errors import UsageError, WrongGrid
 from thalweg.hexagons.accumulating import (
+    FIRST_AREA_ABOVE,
     FIRST_SPECIAL,
     HIGHEST,
     LOWEST,
@@ -31,6 +32,7 @@ type Numbers = NDArray[Any]
 
 _MM2_PER_KM2 = 1e12
 _ROWS_AT_ONCE = 1 << 10
+_CELLS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,8 @@ class CellStatistics:
     What is kept: `samples` and `areas_mm2` int64 [n], the samples of all pixels and their area, and
     `voids` int64 [n], the samples that are nodata in every band. For those cells alone that hold
     anything else but zeros, which are `occupied` [m] of `cells`, in any order, the columns of
-    `accumulating` in `counts` int64 [m, bands, columns] and `sums` [m, bands, 4], and where
-    measured `histogram` uint32 [m, bands, buckets].
+    `accumulating` in `counts` [m, bands, columns], of `counts_dtype`, `areas` int64 [m, bands,
+    columns] and `sums` [m, bands, 4], and where measured `histogram` uint32 [m, bands, buckets].
     """
 
     resolution: int
@@ -56,7 +58,8 @@ class CellStatistics:
     areas_mm2: Integers
     voids: Integers
     occupied: Integers
-    counts: Integers
+    counts: Numbers
+    areas: Integers
     sums: Numbers
     histogram: NDArray[np.uint32]
 
@@ -72,11 +75,11 @@ class CellStatistics:
 
     @property
     def valid(self) -> Numbers:
-        return self._in_pixels(self._valid())
+        return self._in_pixels(self._valid)
 
     @property
     def nodata(self) -> Numbers:
-        return self._in_pixels(self._kind("nodata", NODATA) + self.voids[:, None])
+        return self._in_pixels(self._nodata())
 
     def special(self, meaning: str) -> Numbers:
         """The pixels of a special value; `UsageError` for one that is not declared."""
@@ -89,31 +92,30 @@ class CellStatistics:
 
     @property
     def wet_area_km2(self) -> Floats:
-        return self._dense(POSITIVE_AREA) / _MM2_PER_KM2
+        return self._area_km2(POSITIVE_AREA)
 
     def above(self, depth_m: float) -> Numbers:
         """The valid pixels above a threshold; `UsageError` for one that was not measured."""
-        return self._in_pixels(self._dense(self._threshold(depth_m)))
+        return self._in_pixels(self._above(depth_m))
 
     def area_above_km2(self, depth_m: float) -> Floats:
-        column = self._threshold(depth_m) + len(self.measures.depths_m)
-        return self._dense(column) / _MM2_PER_KM2
+        return self._area_km2(FIRST_AREA_ABOVE + self._threshold(depth_m))
 
     @property
     def wet_share(self) -> Floats:
-        return _ratio(self._dense(POSITIVE), self._valid())
+        return _ratio(self._dense(POSITIVE), self._valid)
 
     def share_above(self, depth_m: float) -> Floats:
-        return _ratio(self._dense(self._threshold(depth_m)), self._valid())
+        return _ratio(self._above(depth_m), self._valid)
 
     @property
     def total(self) -> Numbers:
         """The sum of the valid pixels."""
         return self._in_pixels(self._dense_sum(TOTAL))
 
-    @property
+    @cached_property
     def mean(self) -> Floats:
-        return _ratio(self._dense_sum(TOTAL), self._valid())
+        return _ratio(self._dense_sum(TOTAL), self._valid)
 
     @property
     def wet_mean(self) -> Floats:
@@ -124,7 +126,7 @@ class CellStatistics:
     def std(self) -> Floats:
         """The standard deviation of the population of valid pixels."""
         mean = self.mean
-        variance = _ratio(self._dense_sum(SQUARES), self._valid()) - mean * mean
+        variance = _ratio(self._dense_sum(SQUARES), self._valid) - mean * mean
         return np.sqrt(np.maximum(variance, 0))
 
     @property
@@ -143,7 +145,7 @@ class CellStatistics:
         """
         if not self.measures.histogram:
             raise UsageError("no histogram was measured", hint="measure with histogram=True")
-        valid = self._valid()
+        valid = self._valid
         rank = np.maximum(np.ceil(q / 100 * valid), 1).astype(np.int64)
         found = np.zeros(valid.shape)
         zeros = valid - self._dense(OTHER_THAN_ZERO)
@@ -156,6 +158,39 @@ class CellStatistics:
             found[some] = values[np.minimum(bucket, len(values) - 1)]
         return np.clip(found, self.minimum, self.maximum)
 
+    def with_data(self) -> CellStatistics:
+        """Without the cells that are nodata in every band."""
+        has_data = [
+            (one._nodata() < one.samples[:, None]).any(axis=1)
+            for one in self.batches(_CELLS_AT_ONCE)
+        ]
+        return self._of(np.flatnonzero(np.concatenate(has_data)))
+
+    def batches(self, cells: int) -> Iterator[CellStatistics]:
+        """The statistics of so many cells at a time, in their order; once where there is none."""
+        for start in range(0, max(len(self.cells), 1), cells):
+            yield self._of(np.arange(start, min(start + cells, len(self.cells))))
+
+    def _of(self, chosen: Integers) -> CellStatistics:
+        """The statistics of some cells, by their indices, which rise."""
+        place = np.full(len(self.cells), -1)
+        place[chosen] = np.arange(len(chosen))
+        occupied = place[self.occupied]
+        # Where all are kept a slice copies nothing: these arrays are most of the memory.
+        kept = np.flatnonzero(occupied >= 0) if (occupied < 0).any() else slice(None)
+        return replace(
+            self,
+            cells=self.cells[chosen],
+            samples=self.samples[chosen],
+            areas_mm2=self.areas_mm2[chosen],
+            voids=self.voids[chosen],
+            occupied=occupied[kept],
+            counts=self.counts[kept],
+            areas=self.areas[kept],
+            sums=self.sums[kept],
+            histogram=self.histogram[kept],
+        )
+
     def merge(self, other: CellStatistics) -> CellStatistics:
         """The statistics of both sets of pixels, which must share none, together.
 
@@ -167,33 +202,36 @@ class CellStatistics:
             raise UsageError("statistics of different measures or resolutions do not merge")
         cells = np.union1d(self.cells, other.cells)
         occupied = np.union1d(self.cells[self.occupied], other.cells[other.occupied])
-        samples, areas, voids = np.zeros((3, len(cells)), np.int64)
-        rows = len(occupied)
-        counts = np.zeros((rows, *self.counts.shape[1:]), np.int64)
-        sums = empty_sums(rows, self.measures)
-        histogram = np.zeros((rows, *self.histogram.shape[1:]), np.uint32)
+        samples, areas_mm2, voids = np.zeros((3, len(cells)), np.int64)
         for one in (self, other):
             place = np.searchsorted(cells, one.cells)
             samples[place] += one.samples
-            areas[place] += one.areas_mm2
+            areas_mm2[place] += one.areas_mm2
             voids[place] += one.voids
+        check_room(samples, self.measures)
+        rows = len(occupied)
+        counts = np.zeros((rows, *self.counts.shape[1:]), counts_dtype(samples))
+        areas = np.zeros((rows, *self.areas.shape[1:]), np.int64)
+        sums = empty_sums(rows, self.measures)
+        histogram = np.zeros((rows, *self.histogram.shape[1:]), np.uint32)
+        for one in (self, other):
             row = np.searchsorted(occupied, one.cells[one.occupied])
             counts[row] += one.counts
+            areas[row] += one.areas
             sums[row, :, TOTAL] += one.sums[:, :, TOTAL]
             sums[row, :, SQUARES] += one.sums[:, :, SQUARES]
             sums[row, :, LOWEST] = np.minimum(sums[row, :, LOWEST], one.sums[:, :, LOWEST])
             sums[row, :, HIGHEST] = np.maximum(sums[row, :, HIGHEST], one.sums[:, :, HIGHEST])
             histogram[row] += one.histogram
-        check_room(samples, self.measures)
-        place = np.searchsorted(cells, occupied)
         return replace(
             self,
             cells=cells,
             samples=samples,
-            areas_mm2=areas,
+            areas_mm2=areas_mm2,
             voids=voids,
-            occupied=place,
+            occupied=np.searchsorted(cells, occupied),
             counts=counts,
+            areas=areas,
             sums=sums,
             histogram=histogram,
         )
@@ -207,6 +245,11 @@ class CellStatistics:
         dense[self.occupied] = self.counts[:, :, column]
         return dense
 
+    def _area_km2(self, column: int) -> Floats:
+        dense = np.zeros((len(self.cells), len(self.measures.bands)))
+        dense[self.occupied] = self.areas[:, :, column] / _MM2_PER_KM2
+        return dense
+
     def _dense_sum(self, column: int) -> Numbers:
         dense = np.zeros((len(self.cells), len(self.measures.bands)), self.sums.dtype)
         dense[self.occupied] = self.sums[:, :, column]
@@ -214,12 +257,13 @@ class CellStatistics:
 
     def _extreme(self, column: int, further: np.ufunc) -> Floats:
         """The extreme of the values other than zero and, where zeros are valid, of these."""
-        other, valid = self._dense(OTHER_THAN_ZERO), self._valid()
+        other, valid = self._dense(OTHER_THAN_ZERO), self._valid
         extreme = self._dense_sum(column).astype(np.float64)
         with_zero = np.where(other > 0, further(extreme, 0), 0.0)
         found = np.where(valid > other, with_zero, extreme)
         return np.where(valid > 0, found, np.nan)
 
+    @cached_property
     def _valid(self) -> Integers:
         other = self._dense(OTHER_THAN_ZERO)
         return other + self._zeros() if self.measures.zero == "valid" else other
@@ -231,6 +275,9 @@ class CellStatistics:
         zeros[self.occupied] -= self.counts[:, :, looked_at].sum(axis=-1)
         return zeros
 
+    def _nodata(self) -> Integers:
+        return self._kind("nodata", NODATA) + self.voids[:, None]
+
     def _kind(self, meaning: str, column: int) -> Integers:
         counted = self._dense(column)
         return counted + self._zeros() if self.measures.zero == meaning else counted
@@ -240,12 +287,15 @@ class CellStatistics:
             raise UsageError(f"{meaning!r} is no special value of these pixels")
         return self._kind(meaning, FIRST_SPECIAL + self.measures.special.index(meaning))
 
+    def _above(self, depth_m: float) -> Integers:
+        first = FIRST_SPECIAL + len(self.measures.special)
+        return self._dense(first + self._threshold(depth_m))
+
     def _threshold(self, depth_m: float) -> int:
         if depth_m not in self.measures.depths_m:
             known = ", ".join(f"{depth:g}" for depth in self.measures.depths_m)
             raise UsageError(f"what lies above {depth_m:g} m was not measured", hint=f"but {known}")
-        column = FIRST_SPECIAL + len(self.measures.special)
-        return column + self.measures.depths_m.index(depth_m)
+        return self.measures.depths_m.index(depth_m)
 
 
 def merged(parts: Iterable[CellStatistics]) -> CellStatistics:
@@ -259,6 +309,11 @@ def extremes(measures: Measures) -> tuple[Any, Any]:
         return np.float64(np.inf), np.float64(-np.inf)
     limits = np.iinfo(np.int64)
     return np.int64(limits.max), np.int64(limits.min)
+
+
+def counts_dtype(samples: Integers) -> np.dtype[Any]:
+    """The smallest type that holds as many samples as any cell has: counts take much memory."""
+    return np.dtype(np.int32 if samples.max(initial=0) < 1 << 31 else np.int64)
 
 
 def empty_sums(rows: int, measures: Measures) -> Numbers:

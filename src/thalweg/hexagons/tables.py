@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from thalweg.hexagons.layers import Series, column_name
 
 type Statistics = Mapping[str, NDArray[Any]]
 
-ROW_GROUP_ROWS = 100_000
+ROW_GROUP_ROWS = 50_000
 VIEW = "hexagons"
 METADATA_KEY = b"thalweg"
 _KEYS = frozenset({"cell", "h3", "country", "series", "theme", "dataset", "resolution"})
@@ -71,12 +72,18 @@ def series_table(
     `units` names each column's unit where it is not that of the pixels, `descriptions` what it is
     in words. `notes` go into the metadata beside series and integration: the sampling rule, say.
     """
-    order = np.argsort(cells)
+    codes = pa.array([None] * len(cells) if countries is None else countries, pa.string())
+    per_cell = per_cell or {}
+    if not (cells[:-1] <= cells[1:]).all():
+        order = np.argsort(cells)
+        cells, codes = cells[order], codes.take(pa.array(order))
+        statistics = {name: values[order] for name, values in statistics.items()}
+        per_cell = {name: values[order] for name, values in per_cell.items()}
     return statistics_table(
         series,
-        _key_columns(series, cells[order], _ordered(countries or [None] * len(cells), order)),
-        {name: values[order] for name, values in statistics.items()},
-        per_row={name: values[order] for name, values in (per_cell or {}).items()},
+        _key_columns(series, cells, codes),
+        statistics,
+        per_row=per_cell,
         units=units,
         descriptions=descriptions,
         integration=integration,
@@ -123,26 +130,49 @@ def statistics_table(
         **(notes or {}),
     }
     schema = pa.schema(list(columns), metadata={METADATA_KEY: json.dumps(described).encode()})
-    arrays = [pa.array(values, field.type, from_pandas=True) for field, values in columns.items()]
+    arrays = [_array(values, field.type) for field, values in columns.items()]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Writes a table; the same rows give the same bytes."""
-    pq.write_table(
-        table,
+    with _writer(path, table.schema) as writer:
+        writer.write_table(table, ROW_GROUP_ROWS)
+
+
+def write_batches(batches: Iterable[pa.Table], path: Path) -> TableFacts:
+    """Writes tables of cells as one, each as a row group, and tells of it as `table_facts`."""
+    cells: list[Cells] = []
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for batch in batches:
+            writer = writer or stack.enter_context(_writer(path, batch.schema))
+            writer.write_table(batch)
+            cells.append(batch["cell"].to_numpy())
+            schema = batch.schema
+    return _facts(schema, np.concatenate(cells))
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Statistics of numbers are left out: filters are on what rows are found by."""
+    keys = [name for name in schema.names if name in _KEYS]
+    return pq.ParquetWriter(
         path,
+        schema,
         compression="zstd",
-        row_group_size=ROW_GROUP_ROWS,
         use_dictionary=["country", "series"],
+        write_statistics=keys,
         write_page_index=True,
     )
 
 
 def table_facts(table: pa.Table) -> TableFacts:
     """What is told of a table that has a column `cell`, in catalogues."""
-    cells = table["cell"].to_numpy()
-    return TableFacts(table.num_rows, table_columns(table.schema), cell_bounds(cells))
+    return _facts(table.schema, table["cell"].to_numpy())
+
+
+def _facts(schema: pa.Schema, cells: Cells) -> TableFacts:
+    return TableFacts(len(cells), table_columns(schema), cell_bounds(cells))
 
 
 def table_columns(schema: pa.Schema) -> tuple[Column, ...]:
@@ -220,6 +250,18 @@ def connect(tables: Sequence[Path]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Of numpy's floats NaN becomes null, by a mask that is made faster than `pa.array` does."""
+    if isinstance(values, pa.Array):
+        return values
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+        return pa.array(values, kind)
+    nan = np.isnan(values)
+    mask = pa.py_buffer(np.packbits(~nan, bitorder="little")) if nan.any() else None
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, len(values), [mask, data])
+
+
 def _expected(
     series: Series, statistics: Iterable[str], columns: Mapping[str, str]
 ) -> dict[str, str]:
@@ -230,10 +272,6 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _ordered(values: Sequence[str | None], order: NDArray[np.intp]) -> list[str | None]:
-    return [values[index] for index in order.tolist()]
-
-
 def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> str:
     return (units or {}).get(statistic, series.unit)
 
@@ -241,19 +279,17 @@ def _unit(series: Series, statistic: str, units: Mapping[str, str] | None) -> st
 def scenario_columns(series: Series, rows: int) -> dict[pa.Field, Any]:
     """The key columns that tell the scenario."""
     return {
-        _key("series", pa.string(), "Scenario, by its id"): [series.id] * rows,
+        _key("series", pa.string(), "Scenario, by its id"): pa.repeat(series.id, rows),
         **{
             _key(
                 dimension_column(name), pa.string(), "Coordinate of the scenario", nullable=True
-            ): [value] * rows
+            ): pa.repeat(value, rows)
             for name, value in series.coordinates.items()
         },
     }
 
 
-def _key_columns(
-    series: Series, cells: Cells, countries: Sequence[str | None]
-) -> dict[pa.Field, Any]:
+def _key_columns(series: Series, cells: Cells, countries: pa.Array) -> dict[pa.Field, Any]:
     """What rows are found by: the cell, its country, and the scenario with its coordinates."""
 
     text, country = pa.string(), "Country of the cell's centre, by ISO 3166-1 alpha-3 code"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
+from mmap import mmap
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from thalweg.errors import UndeclaredValue
 from thalweg.hexagons.accumulating import (
+    FIRST_AREA_ABOVE,
     FIRST_SPECIAL,
     add_others,
     add_values,
@@ -20,7 +23,7 @@ from thalweg.hexagons.accumulating import (
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import Measures
-from thalweg.hexagons.statistics import CellStatistics, check_room, extremes
+from thalweg.hexagons.statistics import CellStatistics, check_room, counts_dtype, extremes
 from thalweg.raster.codec import Pixels
 
 type Positions = NDArray[np.int32]
@@ -136,6 +139,16 @@ def common_nodata(bands: Sequence[Others]) -> tuple[Others, list[Others]]:
     return first.only(np.zeros(len(first.kinds), np.bool_)), list(bands)
 
 
+def _untouched_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros that take no memory before they are written to.
+
+    `np.zeros` may take memory that was used before, and then clears all of it.
+    """
+    size = prod(shape)
+    pages = mmap(-1, max(size * np.dtype(dtype).itemsize, 1))
+    return np.frombuffer(pages, dtype, size).reshape(shape)
+
+
 class Tally:
     """The accumulators of one resolution.
 
@@ -147,15 +160,16 @@ class Tally:
         self.index = index
         self._measures = measures
         cells, bands = len(index.cells), len(measures.bands)
-        self._above_first = FIRST_SPECIAL + len(measures.special)
-        columns = self._above_first + 2 * len(measures.depths_m)
+        thresholds = len(measures.depths_m)
+        columns = FIRST_SPECIAL + len(measures.special) + thresholds
         buckets = measures.buckets.count if measures.histogram else 0
         self._voids = np.zeros(cells, np.int64)
         self._row_of_cell = np.full(cells, -1, np.int32)
         self._used = np.zeros(1, np.int64)
-        self._counts = np.zeros((cells, bands, columns), np.int64)
-        self._sums = np.zeros((cells, bands, 4), measures.sums_dtype)
-        self._histogram = np.zeros((cells, bands, buckets), np.uint32)
+        self._counts = _untouched_zeros((cells, bands, columns), counts_dtype(index.samples))
+        self._areas = _untouched_zeros((cells, bands, FIRST_AREA_ABOVE + thresholds), np.int64)
+        self._sums = _untouched_zeros((cells, bands, 4), measures.sums_dtype)
+        self._histogram = _untouched_zeros((cells, bands, buckets), np.uint32)
         self._lowest, self._highest = extremes(measures)
         self._zero = measures.sums_dtype.type(0)
 
@@ -163,7 +177,7 @@ class Tally:
         """Find the runs of cells in a part."""
         self._runs = self.index.runs(part, scratch)
         self._width = len(part.cols)
-        self._areas = self.index.sample_areas_mm2(part.rows)
+        self._sample_areas = self.index.sample_areas_mm2(part.rows)
 
     def add_values(self, band: int, lister: Lister) -> None:
         """Add a band's values in the part that was placed last."""
@@ -175,13 +189,13 @@ class Tally:
             lister.listed,
             *self._runs,
             self._width,
-            self._areas,
+            self._sample_areas,
             self.index.per_pixel,
             self._row_of_cell,
             self._used,
             band,
-            self._above_first,
             self._counts,
+            self._areas,
             self._sums,
             self._histogram,
             self._zero,
@@ -214,9 +228,9 @@ class Tally:
             self._voids,
         )
 
-    def add_void_part(self, part: Window) -> None:
+    def add_void_part(self, part: Window, scratch: Scratch) -> None:
         """Add a part that is nodata everywhere; it need not be placed."""
-        labels, samples = self.index.samples_within(part)
+        labels, samples = self.index.samples_within(part, scratch)
         self._voids[labels] += samples
 
     def statistics(self) -> CellStatistics:
@@ -231,6 +245,7 @@ class Tally:
             voids=self._voids,
             occupied=occupied[np.argsort(self._row_of_cell[occupied])],
             counts=self._counts[:used],
+            areas=self._areas[:used],
             sums=self._sums[:used],
             histogram=self._histogram[:used],
         )

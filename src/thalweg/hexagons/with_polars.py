@@ -5,13 +5,14 @@ It comes with `thalweg[polars]`. Which cell a pixel lies in is told by compiled 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.errors import PackageMissing, UsageError
 from thalweg.hexagons.accumulating import (
+    FIRST_AREA_ABOVE,
     FIRST_SPECIAL,
     HIGHEST,
     LOWEST,
@@ -25,7 +26,7 @@ from thalweg.hexagons.accumulating import (
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.measures import Measures, Rule
-from thalweg.hexagons.statistics import CellStatistics, empty_sums
+from thalweg.hexagons.statistics import CellStatistics, counts_dtype, empty_sums
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import Grid
 
@@ -47,12 +48,15 @@ def statistics_by_polars(
     slots = np.empty((len(window.rows), len(window.cols)), np.int32)
     index.slots(window.rows, window.cols, slots)
     labels = index.label_of_slot[slots].ravel()
-    areas = np.repeat(index.sample_areas_mm2(window.rows), len(window.cols))
-    columns = FIRST_SPECIAL + len(measures.special) + 2 * len(measures.depths_m)
-    counts = np.zeros((len(index.cells), len(measures.bands), columns), np.int64)
+    sample_areas = np.repeat(index.sample_areas_mm2(window.rows), len(window.cols))
+    shape, thresholds = (len(index.cells), len(measures.bands)), len(measures.depths_m)
+    columns = FIRST_SPECIAL + len(measures.special) + thresholds
+    counts = np.zeros((*shape, columns), counts_dtype(index.samples))
+    areas = np.zeros((*shape, FIRST_AREA_ABOVE + thresholds), np.int64)
     sums = empty_sums(len(index.cells), measures)
     for band, plane in enumerate(pixels):
-        _add_band(labels, areas, plane.ravel(), measures, counts[:, band], sums[:, band])
+        found = _Band(counts[:, band], areas[:, band], sums[:, band])
+        _add_band(labels, sample_areas, plane.ravel(), measures, found)
     return CellStatistics(
         resolution=resolution,
         measures=measures,
@@ -62,39 +66,44 @@ def statistics_by_polars(
         voids=np.zeros(len(index.cells), np.int64),
         occupied=np.arange(len(index.cells)),
         counts=counts,
+        areas=areas,
         sums=sums,
         histogram=np.zeros((len(index.cells), len(measures.bands), 0), np.uint32),
     )
 
 
+class _Band(NamedTuple):
+    """What is counted of one band, as in `CellStatistics`."""
+
+    counts: NDArray[Any]
+    areas: NDArray[np.int64]
+    sums: NDArray[Any]
+
+
 def _add_band(
     labels: NDArray[np.int32],
-    areas: NDArray[np.int64],
+    sample_areas: NDArray[np.int64],
     plane: NDArray[Any],
     measures: Measures,
-    counts: NDArray[np.int64],
-    sums: NDArray[Any],
+    band: _Band,
 ) -> None:
     nodata, kinds = _kinds(plane, measures)
     for column, chosen in ((NODATA, nodata), *enumerate(kinds, start=FIRST_SPECIAL)):
-        counts[:, column] = np.bincount(labels[chosen], minlength=len(counts))
+        band.counts[:, column] = np.bincount(labels[chosen], minlength=len(band.counts))
     value = (plane != 0) & ~np.any([nodata, *kinds], axis=0)
-    found = _grouped(labels[value], plane[value].astype(sums.dtype), areas[value], measures)
+    found = _grouped(
+        labels[value], plane[value].astype(band.sums.dtype), sample_areas[value], measures
+    )
     cell = found["cell"].to_numpy()
-    names = {OTHER_THAN_ZERO: "other", POSITIVE: "positive", POSITIVE_AREA: "positive_area"}
-    first = FIRST_SPECIAL + len(measures.special)
+    counted = {OTHER_THAN_ZERO: "other", POSITIVE: "positive"}
+    measured = {POSITIVE_AREA: "positive_area"}
     for step in range(len(measures.depths_m)):
-        names[first + step] = f"above{step}"
-        names[first + len(measures.depths_m) + step] = f"area{step}"
-    for column, name in names.items():
-        counts[cell, column] = found[name].to_numpy()
-    for column, name in {
-        TOTAL: "total",
-        SQUARES: "squares",
-        LOWEST: "low",
-        HIGHEST: "high",
-    }.items():
-        sums[cell, column] = found[name].to_numpy()
+        counted[FIRST_SPECIAL + len(measures.special) + step] = f"above{step}"
+        measured[FIRST_AREA_ABOVE + step] = f"area{step}"
+    summed = {TOTAL: "total", SQUARES: "squares", LOWEST: "low", HIGHEST: "high"}
+    for array, names in ((band.counts, counted), (band.areas, measured), (band.sums, summed)):
+        for column, name in names.items():
+            array[cell, column] = found[name].to_numpy()
 
 
 def _kinds(

@@ -109,7 +109,7 @@ class Pass:
         voids, others = common_nodata(bands)
         if (voids.stops - voids.starts).sum() == planes[0].size:
             for tally in self._tallies:
-                tally.add_void_part(part)
+                tally.add_void_part(part, self._scratch)
         elif any(len(one.kinds) for one in (voids, *others)):
             placed = placed or self._place(part)
             for tally in self._tallies:

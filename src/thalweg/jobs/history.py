@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -63,6 +63,8 @@ class History:
             missing=tuple(
                 (stage.name, Missing.from_json(lost)) for stage in planned for lost in stage.missing
             ),
+            # Runs under way are looked at often.
+            warnings=tuple(_warnings(connection, row.id)) if state in ENDED else (),
             started=_time(row.started),
             finished=_time(row.finished),
         )
@@ -123,6 +125,16 @@ def _task_failures(connection: sa.Connection, run: str) -> list[Failure]:
         .order_by(tasks.c.finished)
     )
     return [Failure(*row) for row in connection.execute(failed)]
+
+
+def _warnings(connection: sa.Connection, run: str) -> Iterator[tuple[str, str]]:
+    said = tasks.c.result["warnings"]
+    warned = (
+        sa.select(tasks.c.task["label"].as_string(), said)
+        .where(tasks.c.run == run, tasks.c.state == "done", said.as_string().is_not(None))
+        .order_by(tasks.c.finished)
+    )
+    return ((label, one) for label, every in connection.execute(warned) for one in every)
 
 
 def _time(seconds: float | None) -> datetime | None:

@@ -76,7 +76,10 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as it stands. Times are aware, in UTC."""
+    """A run as it stands. Times are aware, in UTC.
+
+    `warnings` are those of its tasks, with their labels, once it has ended.
+    """
 
     id: str
     name: str
@@ -86,6 +89,7 @@ class RunStatus:
     stages: tuple[StageStatus, ...]
     failures: tuple[Failure, ...]
     missing: tuple[tuple[str, Missing], ...]
+    warnings: tuple[tuple[str, str], ...]
     started: datetime | None
     finished: datetime | None
 
@@ -103,6 +107,7 @@ class RunStatus:
             "stages": [dict(vars(stage)) for stage in self.stages],
             "failures": [dict(vars(failure)) for failure in self.failures],
             "missing": [{"stage": stage, **lost.to_json()} for stage, lost in self.missing],
+            "warnings": [{"task": task, "warning": said} for task, said in self.warnings],
             "started": self.started.isoformat() if self.started else None,
             "finished": self.finished.isoformat() if self.finished else None,
         }

@@ -18,8 +18,8 @@ class Task:
 
     `key` is unique in its stage and the same in every plan. `call` names a function as
     `package.module:function`; it takes `payload`, with the run's id added as `run`, and returns a
-    JSON object. `memory` is the most it may need, in bytes; `timeout` is in seconds; `size` is its
-    weight in the progress.
+    JSON object, to which `warnings` are added where it logged some. `memory` is the most it may
+    need, in bytes; `timeout` is in seconds; `size` is its weight in the progress.
     """
 
     key: str

@@ -2,7 +2,8 @@
 
 Started as `python -m thalweg.jobs.worker PARENT_PID DESCRIPTOR`. Over the descriptor come JSON
 messages: first the parent's `sys.path` and what to import, then calls; the first is answered by
-"started", each call by its result or error.
+"started", each call by its result or error. What a call logs as a warning stands in its result,
+where that is an object, under `warnings`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import errno
 import faulthandler
 import importlib
 import json
+import logging
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -24,6 +28,7 @@ from thalweg.errors import DiskFull, ResourceUnavailable, ThalwegError, Unexpect
 from thalweg.processes import die_with
 
 TRACEBACK_LINES = 8
+MOST_WARNINGS = 20
 PASSING = {
     errno.EAGAIN,
     errno.EBUSY,
@@ -59,11 +64,28 @@ def main() -> None:
 
 def _answer(request: dict[str, Any]) -> bytes:
     try:
-        result = _function(request["call"])(*request["arguments"])
+        with _heard() as warnings:
+            result = _function(request["call"])(*request["arguments"])
+        if warnings and isinstance(result, dict):
+            result = {**result, "warnings": list(warnings)[:MOST_WARNINGS]}
         answer = json.dumps({"result": result, "memory": _resident()})
     except BaseException as error:
         answer = json.dumps({"error": _named(error).to_json(), "memory": _resident()})
     return answer.encode()
+
+
+@contextmanager
+def _heard() -> Iterator[dict[str, None]]:
+    """The warnings that our own code logs meanwhile, in their order, each once."""
+    heard: dict[str, None] = {}
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: heard.setdefault(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("thalweg")
+    logger.addHandler(handler)
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(handler)
 
 
 def _function(name: str) -> Any:

@@ -124,6 +124,14 @@ def _check_dimension(pipeline: Pipeline, name: str | None) -> None:
         )
 
 
+def _check_named_by(pipeline: Pipeline, over: str) -> None:
+    if [*pipeline.dimensions] == [over]:
+        raise PipelineError(
+            f"without {over!r} there is no dimension to name what is made by",
+            hint="add one that files need not say, such as place: {values: [here], default: here}",
+        )
+
+
 def _check_first(step: Step) -> None:
     if not isinstance(step, InventoryStep):
         raise PipelineError("the first step must be an inventory: it says what is there")
@@ -146,6 +154,7 @@ def _step(pipeline: Pipeline, step: Step, index: int) -> Iterator[Check]:
     yield (*at, "zone"), partial(_check_zone, step.zone)
     if isinstance(step, StackStep):
         yield (*at, "over"), partial(_check_dimension, pipeline, step.over)
+        yield (*at, "over"), partial(_check_named_by, pipeline, step.over)
         return
     if isinstance(step, BuildingsStep):
         yield (*at, "sources"), partial(_check_sources, step)
@@ -177,7 +186,14 @@ def _check_maker(
         MosaicStep: (StackStep,),
         HexagonsStep: (StackStep, MosaicStep),
         ExposureStep: (StackStep, MosaicStep),
-        CatalogStep: (StackStep, MosaicStep, HexagonsStep, HexagonsVectorStep),
+        CatalogStep: (
+            StackStep,
+            MosaicStep,
+            HexagonsStep,
+            HexagonsVectorStep,
+            BuildingsStep,
+            ExposureStep,
+        ),
     }
     before = {one.name: one for one in pipeline.steps[:index]}
     if not isinstance(before.get(step.of), takes[type(step)]):
@@ -266,10 +282,12 @@ def _dimensions_of(pipeline: Pipeline, step_name: str) -> list[str]:
     step = pipeline.step(step_name)
     if isinstance(step, MosaicStep):
         return [CELL if n == step.tile else n for n in _dimensions_of(pipeline, step.of)]
-    if isinstance(step, HexagonsStep):
+    if isinstance(step, (HexagonsStep, ExposureStep)):
         places = (CELL, pipeline.tile_dimension)
         scenario = [name for name in _dimensions_of(pipeline, step.of) if name not in places]
-        return [*scenario, H3_RESOLUTION]
+        return [*scenario, H3_RESOLUTION if isinstance(step, HexagonsStep) else TABLE]
+    if isinstance(step, BuildingsStep):
+        return [DATASET]
     if isinstance(step, HexagonsVectorStep):
         return [DATASET, H3_RESOLUTION]
     taken = step.over if isinstance(step, StackStep) else None

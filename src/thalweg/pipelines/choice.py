@@ -98,10 +98,20 @@ def choose(pipeline: Pipeline, settings: Iterable[str]) -> tuple[Pipeline, Choic
             _narrow(selection, name, _values(dimensions, name, text))
         else:
             pipeline = _with_step(pipeline, name, text)
-    return _enabled(pipeline), replace(choice, selection=selection)
+    return without_disabled(pipeline), replace(choice, selection=selection)
 
 
-def _enabled(pipeline: Pipeline) -> Pipeline:
+def enabling(pipeline: Pipeline, wanted: Iterable[str]) -> list[str]:
+    """The settings that enable steps, and those that they need."""
+    names = list(wanted)
+    # What a step needs stands before it.
+    for step in reversed(pipeline.steps):
+        if step.name in names:
+            names += [one for one in step.needs if not pipeline.step(one).enabled]
+    return [f"{name}.enabled=true" for name in dict.fromkeys(names)]
+
+
+def without_disabled(pipeline: Pipeline) -> Pipeline:
     """The pipeline without the steps that are not enabled, and without those that need them."""
     steps: list[Step] = []
     left_out: set[str] = set()

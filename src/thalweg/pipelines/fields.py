@@ -26,7 +26,7 @@ CELL = "cell"
 DATASET = "dataset"
 H3_RESOLUTION = "h3_resolution"
 TABLE = "table"
-COUNTRIES, BUILDINGS = "countries", "buildings"
+COUNTRIES, BUILDINGS, REPORT = "countries", "buildings", "report"
 
 
 class Model(BaseModel):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from thalweg.domain.coordinates import NONE, Coordinates
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.fields import H3_RESOLUTION
+from thalweg.pipelines.fields import H3_RESOLUTION, REPORT, TABLE
 from thalweg.pipelines.schema import Pipeline, value_titles
-from thalweg.pipelines.steps import CatalogStep, HexagonsStep, HexagonsVectorStep
+from thalweg.pipelines.steps import (
+    CatalogStep,
+    ExposureStep,
+    HexagonsStep,
+    HexagonsVectorStep,
+)
 
 
 def catalog_step_of(pipeline: Pipeline, step_name: str) -> CatalogStep | None:
@@ -20,12 +26,16 @@ def catalog_step_of(pipeline: Pipeline, step_name: str) -> CatalogStep | None:
 
 
 def item_plan(pipeline: Pipeline, step_name: str, coordinates: Coordinates) -> Document | None:
-    """What an item will say, as far as it is known before the file is made; JSON."""
+    """What an item will say, as far as it is known before the file is made; JSON.
+
+    None where no step catalogues it, and for reports of what was left out.
+    """
     step = catalog_step_of(pipeline, step_name)
-    if step is None:
+    if step is None or coordinates.get(TABLE) == REPORT:
         return None
     dimensions = pipeline.domain_dimensions
     titles = value_titles(dimensions, coordinates.to_json())
+    titles.setdefault(TABLE, f"H3 resolution {titles.get(H3_RESOLUTION)}")
     year = coordinates.get(pipeline.time.year) if pipeline.time.year else None
     known = year is not None and year.isdigit()
     return {
@@ -44,14 +54,9 @@ def item_plan(pipeline: Pipeline, step_name: str, coordinates: Coordinates) -> D
     }
 
 
-def table_item_plans(
-    pipeline: Pipeline, step_name: str, coordinates: Coordinates, resolutions: Iterable[int]
-) -> Document:
-    """What the items of tables will say, by resolution; `coordinates` are without it."""
-    return {
-        str(resolution): item_plan(pipeline, step_name, at_resolution(coordinates, resolution))
-        for resolution in resolutions
-    }
+def table_item_plans(pipeline: Pipeline, step_name: str, tables: Iterable[Coordinates]) -> Document:
+    """What the items of tables will say, by the ids of their coordinates."""
+    return {one.id: item_plan(pipeline, step_name, one) for one in tables}
 
 
 def at_resolution(coordinates: Coordinates, resolution: int) -> Coordinates:
@@ -66,7 +71,7 @@ def item_id(coordinates: Coordinates) -> str:
     return rest if resolution is None else "-".join(filter(None, [rest, f"r{resolution}"]))
 
 
-def _of_table(pipeline: Pipeline, step_name: str) -> dict[str, str]:
+def _of_table(pipeline: Pipeline, step_name: str) -> dict[str, Any]:
     """What a table is filed under, and by which rule it was counted."""
     step = pipeline.step(step_name)
     if isinstance(step, HexagonsStep):
@@ -74,4 +79,7 @@ def _of_table(pipeline: Pipeline, step_name: str) -> dict[str, str]:
         return {"theme": theme, "dataset": pipeline.name, "rule": step.rule}
     if isinstance(step, HexagonsVectorStep):
         return {"theme": step.theme, "rule": step.rule}
+    if isinstance(step, ExposureStep):
+        told = step.model_dump(mode="json", include={"theme", "rule", "buffer_m", "thresholds"})
+        return {**told, "dataset": step.dataset_of(pipeline.name)}
     return {}

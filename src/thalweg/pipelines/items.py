@@ -20,9 +20,19 @@ from thalweg.domain.pixels import SpecialValue
 from thalweg.domain.tables import TableFacts
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.schema import Pipeline, SpecialModel
-from thalweg.pipelines.steps import CatalogStep, HexagonsStep, HexagonsVectorStep
+from thalweg.pipelines.steps import CatalogStep
 from thalweg.raster.made import Made
 from thalweg.storage.zones import Zone
+
+# What a collection holds, behind the title of its pipeline.
+_HELD = {
+    "stack": "",
+    "mosaic": "",
+    "hexagons": ", by H3 cell",
+    "hexagons_vector": ", by H3 cell",
+    "buildings": ": buildings",
+    "exposure": ": buildings exposed",
+}
 
 
 def item_of(artifact: Artifact, plan: Document, zone: Zone) -> Document:
@@ -75,11 +85,11 @@ def _raster(artifact: Artifact, plan: Document, zone: Zone) -> RasterAsset:
 
 def collection_of(pipeline: Pipeline, step: CatalogStep, items: Iterable[Document]) -> Document:
     """The STAC collection of a pipeline's items."""
-    holds_tables = isinstance(pipeline.step(step.of), (HexagonsStep, HexagonsVectorStep))
+    held = _HELD[pipeline.step(step.of).operator]
     return build_collection(
         step.collection,
         items,
-        title=f"{pipeline.title}, by H3 cell" if holds_tables else pipeline.title,
+        title=f"{pipeline.title}{held}",
         description=" ".join(pipeline.description.split()),
         license=pipeline.license,
         providers=[one.model_dump(mode="json", exclude_none=True) for one in pipeline.providers],

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from thalweg.catalog.ledger import Artifact, Input
+from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Artifact, Input
 from thalweg.catalog.stac import COG_MEDIA_TYPE
+from thalweg.domain.coordinates import Coordinates
 from thalweg.errors import ObjectExists, SourceChanged, VerificationFailed
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.items import item_of
@@ -75,6 +76,25 @@ def publish_once(zone: Zone, written: Path, key: str) -> Published:
         zone.publish(written, key)
     with zone.local_copy(key) as published:
         return Published(sha256_of(published), published.stat().st_size)
+
+
+def publish_table(
+    payload: Document,
+    output: Document,
+    version: int,
+    written: Path,
+    facts: Document,
+    workspace: Workspace,
+) -> None:
+    """Publishes and records one of the tables of a task, with its item if it has one; safe to
+    repeat."""
+    zone = workspace.zone(payload["zone"])
+    published = publish_once(zone, written, output["key"])
+    artifact = artifact_of(payload, output, version, published, PARQUET_MEDIA_TYPE, facts)
+    plan = payload["items"][Coordinates(tuple(output["coordinates"].items())).id]
+    item = item_of(artifact, plan, zone) if plan else None
+    with workspace.catalog() as catalog:
+        catalog.record(artifact, item)
 
 
 def artifact_of(

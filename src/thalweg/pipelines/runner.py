@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from thalweg.errors import CollectionNotFound, UsageError
+from thalweg.errors import CollectionNotFound, UsageError, WorkspaceMoved
 from thalweg.jobs.engine import Runs
 from thalweg.jobs.status import RunStatus
 from thalweg.jobs.tasks import Document, RunRequest, StagePlan
@@ -43,6 +43,21 @@ def run_request(pipeline: Pipeline, choice: Choice, workspace: Workspace) -> Run
             step.name for step in pipeline.steps if isinstance(step, (InventoryStep, CatalogStep))
         ),
     )
+
+
+def refuse_moved(workspace: Workspace, runs: Runs) -> None:
+    """Raises `WorkspaceMoved` where a run is unfinished that began in another folder.
+
+    The workspace was copied or moved then, and the run would go on in that other folder.
+    """
+    for run in runs.runs():
+        folder = run.request.payload["workspace"]["folder"]
+        if not run.ended and folder != str(workspace.folder):
+            raise WorkspaceMoved(
+                f"run {run.id} began in {folder}, and would go on there",
+                hint=f"give it up: thalweg runs cancel {run.id} -w {workspace.folder}",
+                where=str(workspace.folder),
+            )
 
 
 def prepare(pipeline: Pipeline, workspace: Workspace) -> None:

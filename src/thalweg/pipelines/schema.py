@@ -18,6 +18,7 @@ from thalweg.pipelines.fields import (
     CELL,
     DATASET,
     H3_RESOLUTION,
+    TABLE,
     Dtype,
     Id,
     Ids,
@@ -268,15 +269,15 @@ class Pipeline(Model):
     def coordinates(self, values: Mapping[str, str]) -> Coordinates:
         """The coordinates of a file or of what is made, in the order that makes up ids.
 
-        The grid cell that a tile is merged into stands in the place of the tile; dataset and
-        resolution of a table come behind all else.
+        The grid cell that a tile is merged into stands in the place of the tile; dataset,
+        resolution and kind of a table come behind all else.
         """
         order = [
             place
             for name, dimension in self.dimensions.items()
             for place in ((name, CELL) if dimension.kind == "tile" else (name,))
         ]
-        order += [name for name in (DATASET, H3_RESOLUTION) if name not in order]
+        order += [name for name in (DATASET, H3_RESOLUTION, TABLE) if name not in order]
         return Coordinates(tuple((name, values[name]) for name in order if name in values))
 
     def domain_grammar(self) -> Grammar:

@@ -320,6 +320,10 @@ class ExposureStep(FilesStep):
         files = [*(one.outlines for one in self.areas), *(one.curve for one in self.damage)]
         return tuple(dict.fromkeys([*table, *files]))
 
+    def dataset_of(self, pipeline: str) -> str:
+        """The dataset that the tables are filed under."""
+        return self.dataset or f"{pipeline}-exposure"
+
     @property
     def buildings_is_file(self) -> bool:
         return self.buildings.endswith(".parquet")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.tiles import BoundingBox
 from thalweg.jobs.tasks import Document
-from thalweg.pipelines.fields import BUILDINGS, TABLE
+from thalweg.pipelines.fields import BUILDINGS, DATASET, REPORT, TABLE
+from thalweg.pipelines.item_plans import table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan, planned_artifact
 from thalweg.pipelines.scenarios import missing_files
 from thalweg.pipelines.steps import BuildingSource, BuildingsStep
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
     from thalweg.exposure.readers.reading import SourceFile
 
 MEMORY = 1000 << 20
-REPORT = "report"
+_LOG = logging.getLogger(__name__)
 
 
 class Buildings:
     """Makes the table, and beside it the report of every row that was dropped or mended."""
 
-    version = 1
+    version = 2
 
     def plan(
         self,
@@ -53,14 +55,17 @@ class Buildings:
         coordinates = _coordinates(step, situation)
         fields = {"sources", "keep", "distance", "bbox", "resolution", "countries"}
         parameters = step.model_dump(mode="json", include=fields)
+        items = table_item_plans(
+            pipeline, step.name, [_table(coordinates, BUILDINGS), _table(coordinates, REPORT)]
+        )
         return planned_artifact(
             step,
             self.version,
             situation,
-            Coordinates((*coordinates.items(), (TABLE, part))),
+            _table(coordinates, part),
             inputs,
             parameters,
-            {"files": _files_of_sources(step, situation)},
+            {"files": _files_of_sources(step, situation), "items": items},
             stem=f"{pipeline.name}/{step.name}/{coordinates.id}-{part}",
             extension="parquet",
             deferred=choice.only is not None
@@ -72,8 +77,9 @@ class Buildings:
 
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.exposure.normalise import Rules, normalise
+        from thalweg.exposure.table import building_facts
         from thalweg.hexagons.outlines import countries
-        from thalweg.pipelines.making import artifact_of, publish_once
+        from thalweg.pipelines.making import publish_table
 
         zone = workspace.zone(payload["zone"])
         rules = Rules(
@@ -86,17 +92,21 @@ class Buildings:
             written = {part: area / f"{part}.parquet" for part in (BUILDINGS, REPORT)}
             summary = normalise(sources, written[BUILDINGS], written[REPORT], rules, area)
             _copy_to_database(payload, workspace, written[BUILDINGS])
-            facts = summary.to_json()
+            facts = {**summary.to_json(), "table": building_facts(written[BUILDINGS]).to_json()}
             for output in payload["outputs"]:
                 path = written[output["coordinates"][TABLE]]
-                published = publish_once(zone, path, output["key"])
-                artifact = artifact_of(
-                    payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
-                )
-                with workspace.catalog() as catalog:
-                    catalog.record(artifact)
+                publish_table(payload, output, self.version, path, facts, workspace)
+        _warn_of(facts)
         told = ("buildings", "dropped", "mended", "outside", "unconfident", "duplicates")
         return {name: facts[name] for name in told}
+
+
+def _warn_of(facts: Document) -> None:
+    """Rows that were not sound: the report names each."""
+    for what in ("dropped", "mended"):
+        if facts[what]:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in facts[what].items())
+            _LOG.warning("rows %s: %s; the report beside the table names them", what, reasons)
 
 
 def _copy_to_database(payload: Document, workspace: Workspace, table: Path) -> None:
@@ -108,11 +118,15 @@ def _copy_to_database(payload: Document, workspace: Workspace, table: Path) -> N
     for output in payload["outputs"]:
         coordinates = output["coordinates"]
         if url and coordinates[TABLE] == BUILDINGS:
-            copy_buildings(table, url, coordinates["dataset"], output["fingerprint"])
+            copy_buildings(table, url, coordinates[DATASET], output["fingerprint"])
 
 
 def _coordinates(step: BuildingsStep, situation: Situation) -> Coordinates:
-    return Coordinates((("dataset", step.dataset or situation.pipeline.name),))
+    return Coordinates(((DATASET, step.dataset or situation.pipeline.name),))
+
+
+def _table(coordinates: Coordinates, part: str) -> Coordinates:
+    return Coordinates((*coordinates.items(), (TABLE, part)))
 
 
 def _files_of_sources(step: BuildingsStep, situation: Situation) -> list[Document]:

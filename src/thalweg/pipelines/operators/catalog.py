@@ -47,12 +47,18 @@ class CatalogOperator:
             artifact = situation.artifacts.get(planned.fingerprint) if planned.done else None
             if artifact is not None:
                 document = _item(situation, step, artifact)
+                if document is None:
+                    continue
                 name = document["id"]
                 members[name] = _digest(document)
                 sources.append(Input(artifact.zone, artifact.key, artifact.fingerprint))
                 if members[name] != known.get(name):
                     stale.append(artifact.ref)
-            elif situation.rehearsal and planned.to_make:
+            elif (
+                situation.rehearsal
+                and planned.to_make
+                and item_plan(situation.pipeline, step.of, planned.coordinates)
+            ):
                 members[item_id(planned.coordinates)] = planned.fingerprint
         if not members:
             return StepPlan(step)
@@ -135,13 +141,13 @@ def _warn_of(unchecked: Iterable[str]) -> None:
         _LOG.warning("not checked, as no copy of it is here: %s", schema)
 
 
-def _item(situation: Situation, step: CatalogStep, artifact: Artifact) -> Document:
+def _item(situation: Situation, step: CatalogStep, artifact: Artifact) -> Document | None:
+    """The item of an artifact; None for what is not catalogued."""
     from thalweg.pipelines.items import item_of
 
     coordinates = situation.pipeline.coordinates(artifact.coordinates)
     plan = item_plan(situation.pipeline, step.of, coordinates)
-    assert plan is not None
-    return item_of(artifact, plan, situation.zones[artifact.zone])
+    return plan and item_of(artifact, plan, situation.zones[artifact.zone])
 
 
 def _stale_items(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.fields import BUILDINGS, COUNTRIES, H3_RESOLUTION, TABLE
+from thalweg.pipelines.item_plans import table_item_plans
 from thalweg.pipelines.plan import Planned, Situation, StepPlan, planned_artifact
 from thalweg.pipelines.scenarios import (
     is_deferred,
@@ -26,13 +28,14 @@ from thalweg.pipelines.vectors import main_files, matching
 from thalweg.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
+    from thalweg.domain.tables import TableFacts
     from thalweg.exposure.aggregate import Question
     from thalweg.exposure.exposing import Exposed, Places
+    from thalweg.exposure.prepared import Shelf
     from thalweg.hexagons.layers import Series
 
-MEMORY = 1300 << 20
+MEMORY = 950 << 20
+SHELF = "prepared"
 _PARAMETERS = {"rule", "buffer_m", "thresholds", "nodata", "water", "countries", "areas", "damage"}
 
 
@@ -43,7 +46,7 @@ class Exposure:
     wished. A scenario of which a raster, the buildings or a file is missing is named and left.
     """
 
-    version = 1
+    version = 2
 
     def plan(
         self, step: ExposureStep, situation: Situation, before: Mapping[str, StepPlan]
@@ -78,7 +81,7 @@ class Exposure:
         situation: Situation,
     ) -> Iterator[Planned]:
         pipeline = situation.pipeline
-        dataset = step.dataset or f"{pipeline.name}-exposure"
+        dataset = step.dataset_of(pipeline.name)
         files = situation.vectors.get(step.name, ())
         every = (*inputs, *(Input(pipeline.source.zone, one.key, one.etag) for one in files))
         parameters = {
@@ -91,12 +94,17 @@ class Exposure:
             "buildings": _table_of(step, inputs[len(rasters) :], situation),
             "files": _files(step, situation),
         }
-        for (name, value), folder in _outputs(step, dataset):
+        outputs = [
+            (Coordinates((*scenario.items(), one)), folder)
+            for one, folder in _outputs(step, dataset)
+        ]
+        payload["items"] = table_item_plans(pipeline, step.name, [one for one, _ in outputs])
+        for coordinates, folder in outputs:
             yield planned_artifact(
                 step,
                 self.version,
                 situation,
-                Coordinates((*scenario.items(), (name, value))),
+                coordinates,
                 every,
                 parameters,
                 payload,
@@ -111,8 +119,9 @@ class Exposure:
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.exposure.exposing import expose
         from thalweg.exposure.sampling import Raster
+        from thalweg.exposure.table import building_bounds
         from thalweg.hexagons.layers import Series
-        from thalweg.pipelines.making import artifact_of, publish_once
+        from thalweg.pipelines.making import publish_table
 
         zone = workspace.zone(payload["zone"])
         series = Series.from_json(payload["series"])
@@ -124,18 +133,22 @@ class Exposure:
             table = paths[payload["buildings"][1]]
             question = _question(payload, paths)
             places = _places(payload, paths)
+            bounds = building_bounds(table)
             per_building = area / "buildings.parquet"
             exposed = expose(
-                table, rasters, question, places, series, per_building if kept else None
+                table,
+                rasters,
+                question,
+                places,
+                series,
+                per_building if kept else None,
+                _shelf(payload, workspace),
             )
             for output in payload["outputs"]:
-                written, facts = _written(output, exposed, series, question, payload, area)
-                published = publish_once(zone, written, output["key"])
-                artifact = artifact_of(
-                    payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
-                )
-                with workspace.catalog() as catalog:
-                    catalog.record(artifact)
+                written, told = _written(output, exposed, series, question, places, payload, area)
+                told = told if told.bounds else replace(told, bounds=bounds)
+                facts = {"series": series.id, "table": told.to_json()}
+                publish_table(payload, output, self.version, written, facts, workspace)
         return {"tables": len(payload["outputs"]), "buildings": exposed.buildings}
 
 
@@ -235,44 +248,42 @@ def _places(payload: Document, paths: Mapping[str, Path]) -> Places:
     return Places(tuple(resolutions), payload["countries"], tuple(areas))
 
 
+def _shelf(payload: Document, workspace: Workspace) -> Shelf:
+    from thalweg.exposure.prepared import Shelf
+
+    identities = {(zone, key): identity for zone, key, identity in payload["inputs"]}
+    zone, key = payload["buildings"]
+    return Shelf(workspace.folder / SHELF, identities[zone, key])
+
+
 def _written(
     output: Document,
     exposed: Exposed,
     series: Series,
     question: Question,
+    places: Places,
     payload: Document,
     area: Path,
-) -> tuple[Path, Document]:
-    """A table's file and its facts."""
+) -> tuple[Path, TableFacts]:
+    """A table's file and what is told of it; its bounds only where the rows have a place each."""
     from thalweg.domain.tables import TableFacts
-    from thalweg.exposure.exposed import areas_exposure, cells_exposure
-    from thalweg.hexagons.outlines import country_codes
-    from thalweg.hexagons.tables import table_columns, table_facts, write_table
+    from thalweg.exposure.areas import with_countries
+    from thalweg.exposure.exposed import areas_exposure, write_cells
+    from thalweg.exposure.table import depth_facts
+    from thalweg.hexagons.tables import table_columns, write_table
 
     name = output["coordinates"].get(TABLE)
-    facts: dict[str, Any] = {"series": series.id}
     if name == BUILDINGS:
         path = area / "buildings.parquet"
-        return path, {**facts, "table": _facts_of_file(path)}
-    if name is None:
-        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
-        codes = country_codes(sums.keys) if payload["countries"] else None
-        table: pa.Table = cells_exposure(series, sums, question, codes)
-        told = table_facts(table)
-    else:
-        table = areas_exposure(series, exposed.areas[name], question, name)
-        told = TableFacts(table.num_rows, table_columns(table.schema))
+        return path, depth_facts(path)
     # A name of its own: what is published may share its bytes with the file that it was.
     path = area / f"{output['fingerprint']}.parquet"
+    if name is None:
+        sums = exposed.cells[int(output["coordinates"][H3_RESOLUTION])]
+        return path, write_cells(series, sums, question, path, countries=payload["countries"])
+    table = areas_exposure(series, exposed.areas[name], question, name)
+    if places.countries and name != COUNTRIES:
+        file = next(one for one in places.areas if one.name == name)
+        table = with_countries(table, file.path, file.column)
     write_table(table, path)
-    return path, {**facts, "table": told.to_json()}
-
-
-def _facts_of_file(path: Path) -> Document:
-    import pyarrow.parquet as pq
-
-    from thalweg.domain.tables import TableFacts
-    from thalweg.hexagons.tables import table_columns
-
-    with pq.ParquetFile(path) as file:
-        return TableFacts(file.metadata.num_rows, table_columns(file.schema_arrow)).to_json()
+    return path, TableFacts(table.num_rows, table_columns(table.schema))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document
 from thalweg.pipelines.fields import H3_RESOLUTION
@@ -89,7 +89,8 @@ class Hexagons:
                 step.theme or pipeline.theme.id, pipeline.name, scenario, situation
             ),
         }
-        items = table_item_plans(pipeline, step.name, scenario, step.resolutions)
+        every = [at_resolution(scenario, one) for one in step.resolutions]
+        items = table_item_plans(pipeline, step.name, every)
         folder = f"theme={parameters['theme']}/dataset={pipeline.name}/resolution={resolution}"
         return planned_artifact(
             step,
@@ -109,11 +110,10 @@ class Hexagons:
 
     def run(self, payload: Document, workspace: Workspace) -> Document:
         from thalweg.hexagons.layers import Series
-        from thalweg.hexagons.measured import measured_table
+        from thalweg.hexagons.measured import measured_batches
         from thalweg.hexagons.outlines import country_codes
-        from thalweg.hexagons.tables import table_facts, write_table
-        from thalweg.pipelines.items import item_of
-        from thalweg.pipelines.making import artifact_of, publish_once
+        from thalweg.hexagons.tables import write_batches
+        from thalweg.pipelines.making import publish_table
 
         zone = workspace.zone(payload["zone"])
         series = Series.from_json(payload["series"])
@@ -123,18 +123,13 @@ class Hexagons:
             resolution = output["coordinates"][H3_RESOLUTION]
             statistics = measured[int(resolution)]
             codes = country_codes(statistics.cells) if payload["countries"] else None
-            table = measured_table(series, statistics, countries=codes)
+            batches = measured_batches(series, statistics, codes)
             with zone.staging() as area:
-                write_table(table, area / "table.parquet")
-                published = publish_once(zone, area / "table.parquet", output["key"])
-            facts = {"series": series.id, "table": table_facts(table).to_json()}
-            artifact = artifact_of(
-                payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
-            )
-            plan = payload["items"][resolution]
-            with workspace.catalog() as catalog:
-                catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
-            cells += table.num_rows
+                written = area / "table.parquet"
+                table = write_batches(batches, written)
+                facts = {"series": series.id, "table": table.to_json()}
+                publish_table(payload, output, self.version, written, facts, workspace)
+            cells += table.rows
         return {"tables": len(payload["outputs"]), "cells": cells}
 
 
@@ -157,4 +152,7 @@ def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStati
         )
         for zone, key, _ in payload["inputs"]
     ]
-    return {resolution: merged(part[resolution] for part in parts) for resolution in resolutions}
+    return {
+        resolution: merged(part[resolution] for part in parts).with_data()
+        for resolution in resolutions
+    }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Input
+from thalweg.catalog.ledger import Input
 from thalweg.domain.coordinates import Coordinates
 from thalweg.jobs.tasks import Document, Missing
 from thalweg.pipelines.fields import DATASET, H3_RESOLUTION
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from thalweg.storage.zones import Zone
 
 MEMORY = 900 << 20
+_LOG = logging.getLogger(__name__)
 _READ_BY_ARROW = (".parquet", ".csv")
 
 
@@ -55,7 +57,8 @@ class HexagonsVector:
             **step.model_dump(mode="json", include=read | {"theme", "countries"}),
             "dataset": dataset,
         }
-        items = table_item_plans(pipeline, step.name, coordinates, step.resolutions)
+        every = [at_resolution(coordinates, one) for one in step.resolutions]
+        items = table_item_plans(pipeline, step.name, every)
         folder = f"theme={step.theme}/dataset={dataset}/resolution={resolution}"
         return planned_artifact(
             step,
@@ -78,8 +81,7 @@ class HexagonsVector:
         from thalweg.hexagons.outlines import country_codes
         from thalweg.hexagons.tables import table_facts, write_table
         from thalweg.hexagons.vector import vector_statistics, vector_table
-        from thalweg.pipelines.items import item_of
-        from thalweg.pipelines.making import artifact_of, publish_once
+        from thalweg.pipelines.making import publish_table
 
         zone, faults = workspace.zone(payload["zone"]), Faults()
         resolutions = [int(one["coordinates"][H3_RESOLUTION]) for one in payload["outputs"]]
@@ -95,20 +97,21 @@ class HexagonsVector:
                 units=payload["sums"],
                 countries=country_codes(cells) if payload["countries"] else None,
             )
-            with zone.staging() as area:
-                write_table(table, area / "table.parquet")
-                published = publish_once(zone, area / "table.parquet", output["key"])
             facts = {
                 "table": table_facts(table).to_json(),
                 "layers": dict(found[resolution].categories),
                 "faults": report,
             }
-            artifact = artifact_of(
-                payload, output, self.version, published, PARQUET_MEDIA_TYPE, facts
+            with zone.staging() as area:
+                written = area / "table.parquet"
+                write_table(table, written)
+                publish_table(payload, output, self.version, written, facts, workspace)
+        if report["rows_left_out"] or report["numbers_left_out"]:
+            _LOG.warning(
+                "%s rows and %s numbers left out: thalweg hexagons faults names them",
+                f"{report['rows_left_out']:,}",
+                f"{report['numbers_left_out']:,}",
             )
-            plan = payload["items"][str(resolution)]
-            with workspace.catalog() as catalog:
-                catalog.record(artifact, item_of(artifact, plan, zone) if plan else None)
         left_out = {name: report[name] for name in ("rows", "rows_left_out", "numbers_left_out")}
         return {"tables": len(payload["outputs"]), **left_out}
 
