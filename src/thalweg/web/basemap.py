@@ -65,8 +65,10 @@ def _tile(z: int, x: int, y: int) -> bytes:
 def _countries(scale: Scale) -> _Countries:
     table = pq.read_table(outlines_file(scale), columns=["name", "geometry"], use_threads=False)
     outlines = shapely.from_wkb(table["geometry"].to_numpy(zero_copy_only=False))
+    there = ~shapely.is_empty(outlines)
+    outlines, names = outlines[there], np.array(table["name"].to_pylist(), object)[there]
     return _Countries(
-        tuple(table["name"].to_pylist()),
+        tuple(names),
         outlines,
         np.array([_label_point(outline) for outline in outlines], object),
         STRtree(outlines),

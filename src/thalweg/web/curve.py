@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 340, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 14, 36
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 20, 14, 36
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _MOST_LINES = 5
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+import numpy as np
 import rasterio
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -269,7 +270,7 @@ def _depths(services: Services, raster: Raster, lon: float, lat: float) -> list[
     depths = []
     for period, number in sorted(raster.periods().items()):
         band, n = raster.bands[number - 1], number - 1
-        if not found.mask[n] if found.mask.ndim else not found.mask:
+        if np.ma.getmaskarray(found.array)[n]:
             meaning = "" if special is None else raster.special.get(int(special[n]), "")
             depths.append(Depth(period, None, meaning.replace("_", " ")))
         else:

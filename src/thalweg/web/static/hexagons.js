@@ -140,7 +140,7 @@ class Pane {
   write() {
     const { statistic, period } = this.told;
     const years = period ? `, once in ${number(period)} years` : "";
-    const many = this.more ? `, the first ${number(this.cells.length)} cells: zoom in for all` : `, ${number(this.cells.length)} cells`;
+    const many = this.more ? `, the first ${number(this.cells.length)} cells: zoom in for all` : `, ${number(this.cells.length)} cell${this.cells.length === 1 ? "" : "s"}`;
     this.key.innerHTML = `<strong></strong><canvas width="200" height="1"></canvas><div class="ends"><span>0</span><span></span></div><div class="told"></div>`;
     this.key.children[0].textContent = statistic + years;
     this.key.querySelector(".ends").lastChild.textContent = number(this.most) + unit(this.told);
@@ -158,22 +158,27 @@ class Pane {
 
   value(cell) {
     const held = this.cells.find((one) => one.h3 === cell);
-    return held ? number(held.value) + unit(this.told) : "–";
+    return held ? number(held.value) : "–";
+  }
+
+  get title() {
+    return this.told.statistic + (unit(this.told) ? `,${unit(this.told)}` : "");
   }
 }
 
+const besideBox = document.getElementById("beside-map");
+// Before the maps are made, that they fit what is shown into the room they have.
+besideBox.hidden = !shown().dataset.beside;
 const main = new Pane(document.getElementById("map"), "water");
 let beside = null;
 
 function choose(cell) {
-  const finest = Math.max(...main.told.resolutions);
   chosen = cell;
   address({ cell });
   if (cell) {
     const corners = h3.cellToBoundary(cell, true);
     const box = [0, 1].flatMap((n) => [Math.min(...corners.map((one) => one[n])), Math.max(...corners.map((one) => one[n]))]);
     main.map.fitBounds([[box[0], box[2]], [box[1], box[3]]], { padding: 60, maxZoom: 13, animate: !matchMedia("(prefers-reduced-motion: reduce)").matches });
-    if (h3.getResolution(cell) >= finest) main.finest = true;
   }
   reload();
 }
@@ -224,12 +229,12 @@ function rank() {
   const table = document.createElement("table");
   table.className = "top-cells";
   table.innerHTML = "<caption class='quiet'>The greatest in view</caption><thead><tr><th scope='col'>Cell</th><th scope='col' class='n'></th></tr></thead><tbody></tbody>";
-  table.querySelector("th.n").textContent = main.told.statistic;
+  table.querySelector("th.n").textContent = main.title;
   if (beside) {
     const head = document.createElement("th");
     head.scope = "col";
     head.className = "n";
-    head.textContent = beside.told.statistic;
+    head.textContent = beside.told ? beside.title : "";
     table.tHead.rows[0].append(head);
   }
   for (const one of greatest) {
@@ -254,14 +259,13 @@ function follow(from, to) {
 
 function show() {
   const data = shown().dataset;
-  const box = document.getElementById("beside-map");
-  box.hidden = !data.beside;
+  besideBox.hidden = !data.beside;
   main.map.resize();
   main.show(JSON.parse(data.pane));
   if (data.beside) {
     if (!beside) {
       const { center, zoom } = { center: main.map.getCenter(), zoom: main.map.getZoom() };
-      beside = new Pane(box, "fire", { hash: false, bounds: undefined, center, zoom });
+      beside = new Pane(besideBox, "fire", { hash: false, bounds: undefined, center, zoom });
       beside.changed = rank;
       follow(main.map, beside.map);
       follow(beside.map, main.map);
