@@ -33,7 +33,8 @@ class _Countries:
 
 @router.get("/{z}/{x}/{y}.mvt", response_class=Response)
 def tile(
-    z: int = Path(ge=0, le=MOST_ZOOM), x: int = Path(ge=0, lt=1 << MOST_ZOOM),
+    z: int = Path(ge=0, le=MOST_ZOOM),
+    x: int = Path(ge=0, lt=1 << MOST_ZOOM),
     y: int = Path(ge=0, lt=1 << MOST_ZOOM),
 ) -> Response:
     """The countries in a tile, and their names; 204 at sea and where no outlines were made."""

@@ -13,8 +13,8 @@ from thalweg.api.stac import asked
 from thalweg.catalog.arrays import is_raster
 from thalweg.catalog.ledger import Document, Lineage
 from thalweg.catalog.stac import DATA_ASSET, PREFIX
-from thalweg.errors import UsageError
 from thalweg.domain.tiles import BoundingBox
+from thalweg.errors import UsageError
 from thalweg.web.documents import bands_of, collections_of, depth_bands
 from thalweg.web.pages import PageRoute, is_partial, rendered
 from thalweg.web.snippets import snippets_of

@@ -90,7 +90,5 @@ def charted(depths: Sequence[Depth]) -> Chart:
         Mark(x(one.return_period), HEIGHT - _BOTTOM + 14, f"{one.return_period:g}")
         for one in depths
     )
-    lines = tuple(
-        Mark(_LEFT, y(n * step), f"{n * step:g}") for n in range(round(top / step) + 1)
-    )
+    lines = tuple(Mark(_LEFT, y(n * step), f"{n * step:g}") for n in range(round(top / step) + 1))
     return Chart(points, periods, lines)

@@ -163,9 +163,7 @@ async def _has_depths(services: Services, collection: str) -> bool:
     return any(is_raster(item) and depth_bands(item) for item in found)
 
 
-async def _scenarios(
-    services: Services, collection: Document, titles: Titles
-) -> list[Scenario]:
+async def _scenarios(services: Services, collection: Document, titles: Titles) -> list[Scenario]:
     """The scenarios of a collection: those of one of its places, for they are everywhere alike."""
     values = {
         name.removeprefix(PREFIX): values
@@ -208,14 +206,16 @@ def _as_json(scenario: Scenario) -> Document | None:
             if value == NONE
             else {"op": "=", "args": [prop, value]}
         )
-    return {"op": "and", "args": conditions} if len(conditions) > 1 else (conditions or [None])[0]
+    if len(conditions) > 1:
+        return {"op": "and", "args": conditions}
+    return conditions[0] if conditions else None
 
 
 def _as_text(scenario: Scenario) -> str:
     return " AND ".join(
         f'"{PREFIX}{name}" IS NULL'
         if value == NONE
-        else f'"{PREFIX}{name}" = \'{value.replace("'", "''")}\''
+        else f"\"{PREFIX}{name}\" = '{value.replace("'", "''")}'"
         for name, value in scenario.items()
     )
 
@@ -264,7 +264,8 @@ async def _place(services: Services, shown: Explored, lon: float, lat: float) ->
 
 
 def _depths(services: Services, raster: Raster, lon: float, lat: float) -> list[Depth]:
-    with rasterio.Env(**gdal_environment(services)), CatalogReader(raster) as reader:
+    reading = rasterio.Env(**gdal_environment(services))
+    with reading, CatalogReader(raster) as reader:  # type: ignore[arg-type]  # see `CatalogReader`
         found = reader.point(lon, lat)
     special = found.metadata.get(SPECIAL)
     depths = []

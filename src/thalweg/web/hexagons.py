@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from thalweg.api.services import Held, Services
+from thalweg.api.services import Held
 from thalweg.api.tables.held import HeldTables, tables_held
 from thalweg.catalog.ledger import Document
+from thalweg.domain.coordinates import NONE
 from thalweg.hexagons.queries import Query, coordinates_of, statistics_of, values_of
 from thalweg.hexagons.tables import Described
 from thalweg.web.pages import PageRoute, is_partial, rendered
@@ -20,6 +21,8 @@ from thalweg.web.scenarios import Choice, Titles, choose
 _FAVOURITES = ("mean", "exposed_above_50cm", "buildings")
 _FAVOURITE_PERIOD = 100.0
 _EXPOSURE = "exposure"
+
+Tables = Annotated[HeldTables, Depends(tables_held)]
 
 router = APIRouter(prefix="/hexagons", route_class=PageRoute, include_in_schema=False)
 
@@ -56,7 +59,9 @@ class Explored:
 
 @router.get("", response_class=Response)
 def hexagons(
-    request: Request, services: Held, tables: HeldTables = Depends(tables_held)  # noqa: B008
+    request: Request,
+    services: Held,
+    tables: Tables,
 ) -> Response:
     """The page; or for HTMX what changes with the choice."""
     held = tables.cells()
@@ -69,11 +74,11 @@ def hexagons(
     pipelines: Pipelines = request.app.state.pipelines
     titles = pipelines.titles()
     of_theme = [one for one in held if one.series.theme == theme]
-    shown = _explored(services, tables, of_theme, wished, titles)
+    shown = _explored(tables, of_theme, wished, titles)
     beside = None
     if theme != _EXPOSURE and wished.get("beside", "1") == "1":
         exposed = [one for one in tables.cells() if one.series.theme == _EXPOSURE]
-        beside = _beside(services, tables, exposed, shown, titles)
+        beside = _beside(tables, exposed, shown, titles)
     return rendered(
         request,
         "hexagons_panel.html" if is_partial(request) else "hexagons.html",
@@ -87,15 +92,17 @@ def hexagons(
 
 
 def _explored(
-    services: Services,
     tables: HeldTables,
     held: Sequence[Described],
     wished: Mapping[str, str],
     titles: Titles,
 ) -> Explored:
-    scenarios = {tuple(_dimensions(one).items()): one.series.id for one in held}
-    choice = choose([dict(one) for one in scenarios], wished, titles)
-    series = scenarios[tuple(choice.scenario.items())]
+    # Datasets of one theme may differ in their dimensions.
+    names = dict.fromkeys(name for one in held for name in _dimensions(one))
+    alike = dict.fromkeys(names, NONE)
+    scenarios = {one.series.id: alike | _dimensions(one) for one in held}
+    choice = choose(list(scenarios.values()), wished, titles)
+    series = next(name for name, one in scenarios.items() if one == choice.scenario)
     chosen = [one for one in held if one.series.id == series]
     first = chosen[0]
     known = statistics_of(first)
@@ -119,7 +126,6 @@ def _explored(
 
 
 def _beside(
-    services: Services,
     tables: HeldTables,
     exposed: Sequence[Described],
     shown: Explored,
@@ -138,7 +144,7 @@ def _beside(
     if not alike:
         return None
     wished = {"return_period": f"{shown.period or _FAVOURITE_PERIOD:g}"}
-    return _explored(services, tables, alike, wished, titles)
+    return _explored(tables, alike, wished, titles)
 
 
 def _dimensions(table: Described) -> dict[str, str]:
@@ -155,14 +161,12 @@ def _summary(
     rows: list[Document] = []
     for table in sorted(chosen, key=lambda one: one.resolution):
         values = values_of([table], [statistic], () if period is None else (period,))
-        (row,) = tables.reader.summary(Query([table], values))
+        (row,) = tables.reader.summary(Query((table,), values))
         rows.append({"resolution": table.resolution, **row})
     return rows
 
 
-def _bounds(
-    tables: HeldTables, chosen: Sequence[Described]
-) -> tuple[float, float, float, float]:
+def _bounds(tables: HeldTables, chosen: Sequence[Described]) -> tuple[float, float, float, float]:
     import shapely
 
     place = tables.reached(shapely.box(-180, -90, 180, 90), chosen)

@@ -14,7 +14,7 @@ from thalweg.web.documents import collections_of
 from thalweg.web.pages import PageRoute, is_partial, rendered
 from thalweg.web.pipelines import Pipelines
 
-MOST_COUNTED = 1000
+MOST_COUNTED = 250
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

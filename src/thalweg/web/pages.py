@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,13 @@ HEADERS = {
 class PageRoute(APIRoute):
     """A route whose errors are pages too, of the service's one error body."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
         async def page(request: Request) -> Response:
             try:
                 return await handler(request)
-            except Exception as error:  # noqa: BLE001 - whatever it is, a person is told
+            except Exception as error:
                 return _error_page(request, await _answer_to(request, error))
 
         return page
@@ -58,14 +58,18 @@ class PageRoute(APIRoute):
 
 def rendered(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page, or the part of one that HTMX asks for, from a template of `templates/`."""
-    content = _environment().get_template(template).render(
-        request=request,
-        root=request.scope.get("root_path", ""),
-        base_url=str(request.base_url).rstrip("/"),
-        version=__version__,
-        stamp=_stamp(),
-        has_maps=has_vendor_files(),
-        **values,
+    content = (
+        _environment()
+        .get_template(template)
+        .render(
+            request=request,
+            root=request.scope.get("root_path", ""),
+            base_url=str(request.base_url).rstrip("/"),
+            version=__version__,
+            stamp=_stamp(),
+            has_maps=has_vendor_files(),
+            **values,
+        )
     )
     headers = HEADERS
     if not services_of(request).settings.serve.public_reading:
@@ -116,5 +120,7 @@ def _environment() -> Environment:
 def _stamp() -> str:
     """Changes with the static files, so that browsers may keep them for long."""
     files = sorted(file for file in STATIC_FOLDER.rglob("*") if file.is_file())
-    told = "\n".join(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
+    told = "\n".join(
+        f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files
+    )
     return hashlib.sha256(f"{__version__}\n{told}".encode()).hexdigest()[:12]

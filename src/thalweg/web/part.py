@@ -7,14 +7,15 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from thalweg.api.app import PARTS as API, create_app
+from thalweg.api.app import PARTS as API
+from thalweg.api.app import create_app
 from thalweg.api.caching import IMMUTABLE_SECONDS
 from thalweg.api.parts import Part
 from thalweg.api.services import Services
 from thalweg.api.tables.held import opened
-from thalweg.web import basemap, catalogue, flood, hexagons, home
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import Settings
+from thalweg.web import basemap, catalogue, flood, hexagons, home
 from thalweg.web.pipelines import Pipelines
 from thalweg.web.vendor import STATIC_FOLDER
 

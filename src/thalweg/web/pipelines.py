@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +77,8 @@ class Pipelines:
                     widest[run.name] = one
         return [widest[name] for name in sorted(widest)]
 
-    def _keep(self, name: str, find: Any) -> Any:
+    def _keep[T](self, name: str, find: Callable[[], T]) -> T:
+        found: T | None
         at, found = self._kept.get(name, (0.0, None))
         if found is None or time.monotonic() - at > _KEPT_SECONDS:
             found = find()

@@ -49,8 +49,6 @@ class Titles:
     ranks: Mapping[tuple[str, str], int]
 
     def of_value(self, dimension: str, value: str) -> str:
-        if value == NONE:
-            return "today"
         return self.values.get((dimension, value)) or value
 
     def of_dimension(self, dimension: str) -> str:

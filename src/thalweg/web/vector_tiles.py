@@ -46,7 +46,8 @@ def encoded(layers: Iterable[Layer], z: int, x: int, y: int) -> bytes:
 
 
 def _layer(layer: Layer, z: int, x: int, y: int) -> bytes:
-    features, texts = [], []
+    features: list[bytes] = []
+    texts: list[str] = []
     for geometry, text in zip(layer.geometries, layer.texts, strict=True):
         commands, kind = _commands(geometry, z, x, y)
         if commands:
@@ -110,12 +111,12 @@ def _units(points: NDArray[np.float64], z: int, x: int, y: int) -> Units:
     sine = np.sin(np.radians(np.clip(latitude, -MOST_LATITUDE, MOST_LATITUDE)))
     across = (longitude + 180) / 360
     down = 0.5 - np.log((1 + sine) / (1 - sine)) / (4 * math.pi)
-    return np.rint((np.column_stack([across, down]) * 2**z - (x, y)) * EXTENT).astype(np.int64)
+    tiles = np.column_stack([across, down]) * 2**z - (x, y)
+    units: Units = np.rint(tiles * EXTENT).astype(np.int64)
+    return units
 
 
-def clipped(
-    geometries: Sequence[BaseGeometry], z: int, x: int, y: int
-) -> NDArray[np.object_]:
+def clipped(geometries: Sequence[BaseGeometry], z: int, x: int, y: int) -> NDArray[np.object_]:
     """The geometries within a tile and its buffer, as simple as it can show them."""
     west, south, east, north = tile_bounds(z, x, y)
     within = shapely.clip_by_rect(np.asarray(geometries, object), west, south, east, north)
