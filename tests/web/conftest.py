@@ -22,12 +22,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return site_world.make(tmp_path_factory.mktemp("site"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app(site: Workspace) -> FastAPI:
     return create_site(site, load_settings(site.folder))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app, raise_server_exceptions=True) as client:
         yield client

@@ -108,7 +108,8 @@ def _lineage(services: Services, item: Document) -> Lineage | None:
 
 def _every_word(words: list[str]) -> Document:
     """CQL2 for: each word is in the id or the title, whatever its case."""
-    return {"op": "and", "args": [_word(one) for one in words]}
+    conditions = [_word(one) for one in words]
+    return {"op": "and", "args": conditions} if len(conditions) > 1 else conditions[0]
 
 
 def _word(word: str) -> Document:
