@@ -9,13 +9,15 @@ const pin = new maplibregl.Marker({ color: "#c2410c" });
 
 const map = makeMap(document.getElementById("map"), numbers(shown().dataset.bounds));
 
+let bounds = null;
+
 function tiles() {
   return [location.origin + shown().dataset.tiles.replace("{return_period}", period())];
 }
 
 function show() {
   const held = map.getSource("flood");
-  if (held && held.bounds.join() === shown().dataset.bounds) {
+  if (held && bounds === shown().dataset.bounds) {
     held.setTiles(tiles());
     return;
   }
@@ -26,7 +28,7 @@ function show() {
   map.addSource("flood", {
     type: "raster", tiles: tiles(), tileSize: 256, bounds: numbers(shown().dataset.bounds),
   });
-  map.getSource("flood").bounds = numbers(shown().dataset.bounds);
+  bounds = shown().dataset.bounds;
   map.addLayer({
     id: "flood", type: "raster", source: "flood",
     paint: { "raster-resampling": "nearest", "raster-fade-duration": 150 },
