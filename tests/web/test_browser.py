@@ -139,8 +139,9 @@ def test_the_slider_changes_tiles_and_address(visit: Open) -> None:
 
 def test_a_choice_changes_the_panel_and_the_address(visit: Open) -> None:
     page = visit("/flood?year=2020&peril=fluvial")
-    with page.expect_request(lambda request: "items/fluvial-2050-" in request.url):
-        page.get_by_text("2050", exact=True).click()
+    page.get_by_text("2050", exact=True).click()
+    tiles = "document.getElementById('map').map.getSource('flood')?.tiles[0]"
+    until(page, f"{tiles}?.includes('items/fluvial-2050-')")
     page.wait_for_url("**year=2050**")
 
     page.reload()
