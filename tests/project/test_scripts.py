@@ -249,6 +249,7 @@ class TestBootstrap:
             (checkout / name).parent.mkdir(parents=True)
             (checkout / name).touch()
         (checkout / "script/outlines").write_text("print('outlines made')")
+        (checkout / "script/web").write_text("")
         executable(tools / "npm", f'echo "$*" >>\'{calls}\'; [ -z "${{OFFLINE:-}}" ]')
         return calls
 

@@ -36,9 +36,9 @@ def serve(
     """Serve a workspace: STAC, rasters, features, hexagons, and a map, until Ctrl-C."""
     import uvicorn
 
-    from thalweg.api.app import create_app
     from thalweg.errors import UsageError
     from thalweg.pipelines.workspace import Workspace
+    from thalweg.web.part import create_site
 
     Workspace.existing(workspace)
     place, settings = Workspace.at(workspace)
@@ -46,7 +46,7 @@ def serve(
     wanted = settings.serve
     host = wanted.host if host is None else host
     port = wanted.port if port is None else port
-    app = create_app(place, settings)
+    app = create_site(place, settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("thalweg").setLevel(logging.INFO)
     config = uvicorn.Config(
@@ -76,7 +76,7 @@ def _check_database(url: str) -> None:
 
 
 def _greeting(url: str, services: Services) -> str:
-    from thalweg.api.app import PARTS
+    from thalweg.web.part import PARTS
 
     from_ = "PostgreSQL" if services.database else "the workspace's own files"
     rows = [(part.prefix, part.title) for part in PARTS]
