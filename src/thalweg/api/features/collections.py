@@ -18,9 +18,8 @@ _TYPES: dict[Kind, str] = {
     "date": "date",
     "timestamp": "timestamptz",
 }
-_SCHEMAS: dict[Kind, dict[str, str | int]] = {
-    # GDAL takes an `integer` for one of 32 bits, whatever its format, and cuts off what is larger.
-    "integer": {"type": "number", "multipleOf": 1},
+_SCHEMAS: dict[Kind, dict[str, str]] = {
+    "integer": {"type": "integer", "format": "int64"},
     "number": {"type": "number"},
     "text": {"type": "string"},
     "boolean": {"type": "boolean"},
@@ -57,7 +56,7 @@ def described(table: FeatureTable) -> dict[str, Any]:
     }
 
 
-def queryables(table: FeatureTable) -> dict[str, dict[str, str | int]]:
+def queryables(table: FeatureTable) -> dict[str, dict[str, str]]:
     """What a filter may name, as properties of a JSON Schema."""
     return {
         GEOMETRY: {"$ref": "https://geojson.org/schema/Geometry.json"},

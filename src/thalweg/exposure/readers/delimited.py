@@ -112,13 +112,15 @@ def _batches(file: SourceFile, columns: Columns) -> Iterator[Batch]:
         )
         read, told = 0, 0
         for batch in reader:
-            skipped = np.array(broken, np.int64)
+            # What lies in blocks that are read ahead is added meanwhile.
+            known = len(broken)
+            skipped = np.array(broken[:known], np.int64)
             ordinal = np.arange(read, read + batch.num_rows)
             # The n-th broken line lies behind its number less n whole ones and the header.
             before = np.searchsorted(skipped - 2 - np.arange(len(skipped)), ordinal, side="right")
             read += batch.num_rows
-            yield batch, ordinal + before + 2, broken[told:]
-            told = len(broken)
+            yield batch, ordinal + before + 2, broken[told:known]
+            told = known
         if broken[told:]:
             yield _none_of(wanted), np.zeros(0, np.int64), broken[told:]
     except (pa.ArrowInvalid, OSError) as error:
