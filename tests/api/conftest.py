@@ -31,3 +31,14 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             return opened.enter_context(TestClient(app, raise_server_exceptions=True))
 
         yield start
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks PostgreSQL too is slow: a developer's run asks the embedded service alone."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and (
+            "contract" in item.path.parts or "[postgresql" in item.name
+        ):
+            item.add_marker(pytest.mark.slow)
