@@ -68,7 +68,9 @@ def test_gdal_reads_collections_types_pages_and_filters(url: str) -> None:
     # GDAL tells whole numbers of 64 bits by its first features alone, and cuts off what is larger.
     assert rows.startswith(f"{COUNT} {COUNT} ")
     assert int(box) > 0
-    assert where == str(["Kigali"] * places()["name"].to_pylist().count("Kigali"))
+    # In OGR's SQL texts are equal whatever their case.
+    names = [one for one in places()["name"].to_pylist() if one and one.lower() == "kigali"]
+    assert where == str(names)
     assert kinds == "['LineString', 'MultiPolygon', 'Point', 'Polygon']"
 
 
