@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -46,6 +47,8 @@ class GeoPackages:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._held = threading.local()
+        self._open: list[sqlite3.Connection] = []
+        weakref.finalize(self, _close_all, self._open)
 
     def tables(self) -> list[FeatureTable]:
         return [self.table(name) for name in self._names()]
@@ -72,8 +75,10 @@ class GeoPackages:
         if found is not None:
             del held[name]
             self._held.tables.pop(id(found[1]), None)
+            self._open.remove(found[1])
             found[1].close()
         connection = _opened(self._path(name))
+        self._open.append(connection)
         held[name] = (stamp, connection)
         return connection
 
@@ -129,10 +134,9 @@ class GeoPackages:
         self._path(name).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Closes what this thread holds open."""
-        for _, connection in getattr(self._held, "open", {}).values():
-            connection.close()
+        """Closes what every thread holds open."""
         self._held = threading.local()
+        _close_all(self._open)
 
     def _names(self) -> list[str]:
         with suppress(FileNotFoundError):
@@ -170,6 +174,11 @@ def _opened(path: Path) -> sqlite3.Connection:
     )
     add_functions(connection)
     return connection
+
+
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _described(connection: sqlite3.Connection, name: str, path: Path) -> FeatureTable:
