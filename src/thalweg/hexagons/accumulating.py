@@ -1,227 +1,337 @@
-"""The compiled part of zonal statistics: pixels of a strip into the accumulators of cells.
+"""The compiled part of zonal statistics: pixels of a part into the accumulators of cells.
 
-Steps on flat positions in a part: the runs of `CellIndex.runs` once for a resolution,
-`list_pixels` once for a band, then `add_values` and `add_others` for both. Zeros take no part.
+All bands and resolutions together. Values are added up along runs of pixels that no edge of any
+resolution cuts; from the finest to the coarsest resolution, a run's sums are added to its cell and
+to the run of the next resolution. So runs are cut, by `cut_runs`, where those of any coarser
+resolution stop as well. *Level* 0 is the finest resolution. Zeros take no part. Bands stand side
+by side in groups, as *lanes*, so that a run is closed for all of them at once.
+
+Arrays are read by element and never by row: a row is an array, and counting references to it by
+locked instructions would take longer than all else.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
 from thalweg.hexagons.measures import BUCKET_SHIFT
+from thalweg.hexagons.sifting import VALUE, code_of, sift
 from thalweg.raster.runs import run_end
 
-# Bands come first, as a part's bands are added one after the other: what is added to stays near.
-# The columns of `counts` [bands, rows, columns], in samples; after them one for each special value,
+# The columns of `counts` [rows, columns, ...], in samples; after them one for each special value,
 # and for each threshold what lies above it.
 NODATA, OTHER_THAN_ZERO, POSITIVE, FIRST_SPECIAL = range(4)
-# The columns of `areas` [bands, rows, columns], in mm2; after them those above each threshold.
+# The columns of `areas` [rows, columns, ...], in mm2; after them those above each threshold.
 POSITIVE_AREA, FIRST_AREA_ABOVE = range(2)
-# The columns of `sums` [bands, rows, 4]; the extremes are those of values other than zero.
+# The columns of `sums` [rows, 4, ...]; the extremes are those of values other than zero.
 TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
-# What a pixel is, in a byte: see `code_of`.
-ZERO, FIRST_CLASS, FIRST_KIND, UNDECLARED = 0, 1, 128, 255
+# The columns of a run's counts, in pixels, are values other than zero, those that are positive, and
+# for each threshold what lies above it.
+RUN_VALUES, RUN_POSITIVE, FIRST_RUN_ABOVE = range(3)
 
 
-@numba.njit(nogil=True, cache=True)
-def code_of(
-    value: Any, low: float, high: float, nodata: Any, special: Any, kinds: Any, thresholds: Any
-) -> int:
-    """What a value is: ZERO, a valid one by its class, nodata or special by its kind, UNDECLARED.
+class Placed(NamedTuple):
+    """The runs of a part, one level after the other.
 
-    The class of a valid value is the number of thresholds below it.
+    `stops` and `cells` as in `index.Runs`, where cells are counted through all levels. `current`
+    [levels] is the run of each level that the last value was in, before that the level's first.
+    `sample_areas` are by row.
     """
-    if value == 0:
-        return ZERO
-    if value == nodata or (nodata != nodata and value != value):
-        return FIRST_KIND
-    for index in range(special.size):
-        if value == special[index]:
-            return FIRST_KIND + int(kinds[index])
-    if not low <= value <= high:
-        return UNDECLARED
-    above = 0
-    while above < thresholds.size and value > thresholds[above]:
-        above += 1
-    return FIRST_CLASS + above
+
+    stops: Any
+    cells: Any
+    current: Any
+    split_first: Any
+    split_cells: Any
+    split_weights: Any
+    sample_areas: Any
+
+
+class Rows(NamedTuple):
+    """The accumulators of all cells, each with a row of `counts`, `areas` and `sums` once met.
+
+    The rows of a level stand together: `used[level]` is the next one. The band comes last, as its
+    group and its lane in the group.
+    """
+
+    row_of_cell: Any
+    used: Any
+    counts: Any
+    areas: Any
+    sums: Any
+
+
+class Open(NamedTuple):
+    """The runs that values are being added to: `counts`, `sums` [levels, columns, groups, lanes].
+
+    `holds` [levels] says whether there is anything. `values` [pixels, groups, lanes] and `present`
+    [pixels] are those of a few rows of a part, zero when these are done. `limits` are the
+    thresholds; `nothing` is zero and the extremes of nothing, in the type of sums. `lanes` is a
+    tuple as long as a group: a length that the compiler knows, so that loops over it are unrolled.
+    """
+
+    counts: Any
+    sums: Any
+    holds: Any
+    values: Any
+    present: Any
+    limits: Any
+    nothing: Any
+    lanes: Any
 
 
 @numba.njit(nogil=True, cache=True)
-def codes_of(values: Any, codes: Any, declared: Any) -> None:
-    """The code of each value; `declared` are the last arguments of `code_of`."""
-    low, high, nodata, special, kinds, thresholds = declared
-    for index in range(values.size):
-        codes[index] = code_of(values[index], low, high, nodata, special, kinds, thresholds)
-
-
-@numba.njit(nogil=True, cache=True)
-def list_pixels(
-    pixels: Any,
-    bits: Any,
-    codes: Any,
-    declared: Any,
-    first_bucket: int,
-    zero_bucket: int,
-    positions: Any,
-    values: Any,
-    classes: Any,
-    buckets: Any,
-    starts: Any,
+def cut_runs(
     stops: Any,
-    others: Any,
-    undeclared: Any,
-) -> tuple[int, int]:
-    """List a band's pixels other than zero; how many are values, and how many runs of others.
+    cells: Any,
+    other_stops: Any,
+    first_cell: int,
+    first_split: int,
+    cut_stops: Any,
+    cut_cells: Any,
+) -> int:
+    """Cut runs where others stop as well: where each part stops, and its cell; how many there are.
 
-    Of each value its position, itself, how many thresholds lie below it and its bucket, unless
-    `buckets` is empty. Of each run of nodata (kind 0) or special values (`kinds`) start, stop and
-    kind. `undeclared` gets the count, the first position and the value of what is neither. `codes`
-    are those of all bits, or empty where these are too many; `declared` as in `codes_of`.
+    Both cover the same pixels. There may be as many parts as runs of both. Cells are counted from
+    `first_cell` on, split pixels from `first_split` on.
     """
-    height, width = pixels.shape
-    low, high, nodata, special, kinds, thresholds = declared
-    real = np.zeros(1, np.float64)
-    word = real.view(np.int64)
-    listed, runs = 0, 0
-    for row in range(height):
-        line, line_bits = pixels[row], bits[row]
-        start = row * width
-        col = 0
-        while col < width:
-            if codes.size:
-                code = int(codes[line_bits[col]])
-            else:
-                code = code_of(line[col], low, high, nodata, special, kinds, thresholds)
-            if code == ZERO:
-                col = run_end(line_bits, col)
-            elif code < FIRST_KIND:
-                positions[listed] = start + col
-                values[listed] = line[col]
-                classes[listed] = code - FIRST_CLASS
-                if buckets.size:
-                    real[0] = abs(line[col])
-                    step = max((word[0] >> BUCKET_SHIFT) - first_bucket + 1, 0)
-                    buckets[listed] = zero_bucket + (step if line[col] > 0 else -step)
-                listed += 1
-                col += 1
-            elif code < UNDECLARED:
-                starts[runs] = start + col
-                col = run_end(line_bits, col)
-                stops[runs] = start + col
-                others[runs] = code - FIRST_KIND
-                runs += 1
-            else:
-                if undeclared[0] == 0:
-                    undeclared[1] = start + col
-                    undeclared[2] = line[col]
-                undeclared[0] += 1
-                col += 1
-    return listed, runs
+    run, other, parts = 0, 0, 0
+    while run < stops.size:
+        stop = min(stops[run], other_stops[other])
+        cut_stops[parts] = stop
+        cut_cells[parts] = cells[run] + (first_cell if cells[run] >= 0 else -first_split)
+        parts += 1
+        run += stops[run] == stop
+        other += other_stops[other] == stop
+    return parts
 
 
 @numba.njit(nogil=True, cache=True)
-def _row_of(cell: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, highest: Any) -> Any:
-    """The row that a cell's sums stand in; a new one for a cell not met before."""
+def _row_of(
+    cell: int, level: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, highest: Any
+) -> Any:
+    """The row of a cell; a new one for a cell not met before."""
     row = row_of_cell[cell]
     if row < 0:
-        row = used[0]
+        row = used[level]
         row_of_cell[cell] = row
-        used[0] += 1
-        for band in range(sums.shape[0]):
-            sums[band, row, LOWEST] = lowest
-            sums[band, row, HIGHEST] = highest
+        used[level] += 1
+        for group in range(sums.shape[2]):
+            for lane in range(sums.shape[3]):
+                sums[row, LOWEST, group, lane] = lowest
+                sums[row, HIGHEST, group, lane] = highest
     return row
 
 
 @numba.njit(nogil=True, cache=True)
-def add_values(
-    positions: Any,
+def _add_pixel(
+    pixel: int,
+    lanes: Any,
     values: Any,
-    classes: Any,
-    buckets: Any,
-    listed: int,
-    run_stops: Any,
-    run_cells: Any,
-    split_first: Any,
-    split_cells: Any,
-    split_weights: Any,
-    width: int,
-    sample_areas: Any,
-    each: int,
-    row_of_cell: Any,
-    used: Any,
-    band: int,
-    counts: Any,
-    areas: Any,
-    sums: Any,
-    histogram: Any,
+    limits: Any,
     zero: Any,
     lowest: Any,
     highest: Any,
+    run_counts: Any,
+    run_sums: Any,
 ) -> None:
-    """Add listed values to their cells; `sample_areas` are by row of the strip."""
-    thresholds = areas.shape[2] - FIRST_AREA_ABOVE
-    first_above = counts.shape[2] - thresholds
-    above = np.zeros(thresholds + 1, np.int64)
-    index, run = 0, 0
-    line_number, line_end = 0, width
-    while index < listed:
-        position = positions[index]
-        while run_stops[run] <= position:
-            run += 1
-        stop = run_stops[run]
-        count, positive = 0, 0
-        total, squares = zero, zero
-        low, high = lowest, highest
-        begin = index
-        while index < listed and positions[index] < stop:
-            value = zero + values[index]
-            count += 1
-            positive += value > 0
-            total += value
-            squares += value * value
-            low = value if value < low else low
-            high = value if value > high else high
-            above[classes[index]] += 1
-            index += 1
-        for step in range(thresholds - 1, 0, -1):
-            above[step] += above[step + 1]
-        while position >= line_end:
-            line_number += 1
-            line_end += width
-        area = sample_areas[line_number]
-        cell = run_cells[run]
-        first_part, last_part = 0, 1
-        if cell < 0:
-            first_part, last_part = split_first[-1 - cell], split_first[-cell]
-        for part in range(first_part, last_part):
-            weight, of = each, cell
-            if cell < 0:
-                weight, of = int(split_weights[part]), split_cells[part]
-            row = row_of_cell[of]
-            if row < 0:
-                row = _row_of(of, row_of_cell, used, sums, lowest, highest)
-            line, area_line, sum_line = counts[band, row], areas[band, row], sums[band, row]
-            line[OTHER_THAN_ZERO] += count * weight
-            line[POSITIVE] += positive * weight
-            area_line[POSITIVE_AREA] += positive * weight * area
-            for step in range(thresholds):
-                exceeding = above[step + 1] * weight
-                if exceeding == 0:
-                    break
-                line[first_above + step] += exceeding
-                area_line[FIRST_AREA_ABOVE + step] += exceeding * area
-            sum_line[TOTAL] += total * weight
-            sum_line[SQUARES] += squares * weight
-            sum_line[LOWEST] = min(sum_line[LOWEST], low)
-            sum_line[HIGHEST] = max(sum_line[HIGHEST], high)
-            if buckets.size:
-                for inner in range(begin, index):
-                    histogram[band, row, buckets[inner]] += weight
-        above[:] = 0
+    """Add a pixel's values to the run of the finest level, and clear them."""
+    for group in range(values.shape[1]):
+        for lane in range(len(lanes)):
+            value = values[pixel, group, lane]
+            number = zero + value
+            there = value != 0
+            run_counts[0, RUN_VALUES, group, lane] += there
+            run_counts[0, RUN_POSITIVE, group, lane] += value > 0
+            run_sums[0, TOTAL, group, lane] += number
+            run_sums[0, SQUARES, group, lane] += number * number
+            low = number if there else lowest
+            high = number if there else highest
+            run_sums[0, LOWEST, group, lane] = min(run_sums[0, LOWEST, group, lane], low)
+            run_sums[0, HIGHEST, group, lane] = max(run_sums[0, HIGHEST, group, lane], high)
+        for step in range(limits.size):
+            limit = limits[step]
+            for lane in range(len(lanes)):
+                above = values[pixel, group, lane] > limit
+                run_counts[0, FIRST_RUN_ABOVE + step, group, lane] += above
+        for lane in range(len(lanes)):
+            values[pixel, group, lane] = 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_run(
+    level: int,
+    row: int,
+    weight: int,
+    area: int,
+    lanes: Any,
+    run_counts: Any,
+    run_sums: Any,
+    counts: Any,
+    areas: Any,
+    sums: Any,
+) -> None:
+    """Add a run's sums, so many samples of `area` for each pixel, to the row of a cell."""
+    thresholds = run_counts.shape[1] - FIRST_RUN_ABOVE
+    first_above = counts.shape[1] - thresholds
+    for group in range(counts.shape[2]):
+        for lane in range(len(lanes)):
+            positive = run_counts[level, RUN_POSITIVE, group, lane] * weight
+            counts[row, OTHER_THAN_ZERO, group, lane] += (
+                run_counts[level, RUN_VALUES, group, lane] * weight
+            )
+            counts[row, POSITIVE, group, lane] += positive
+            areas[row, POSITIVE_AREA, group, lane] += positive * area
+            sums[row, TOTAL, group, lane] += run_sums[level, TOTAL, group, lane] * weight
+            sums[row, SQUARES, group, lane] += run_sums[level, SQUARES, group, lane] * weight
+            low, high = run_sums[level, LOWEST, group, lane], run_sums[level, HIGHEST, group, lane]
+            sums[row, LOWEST, group, lane] = min(sums[row, LOWEST, group, lane], low)
+            sums[row, HIGHEST, group, lane] = max(sums[row, HIGHEST, group, lane], high)
+        for step in range(thresholds):
+            for lane in range(len(lanes)):
+                above = run_counts[level, FIRST_RUN_ABOVE + step, group, lane] * weight
+                counts[row, first_above + step, group, lane] += above
+                areas[row, FIRST_AREA_ABOVE + step, group, lane] += above * area
+
+
+@numba.njit(nogil=True, cache=True)
+def _hand_on(
+    level: int,
+    lanes: Any,
+    holds: Any,
+    zero: Any,
+    lowest: Any,
+    highest: Any,
+    run_counts: Any,
+    run_sums: Any,
+) -> None:
+    """Add a run's sums to the run of the next level, if any, and clear them."""
+    further = level + 1 < holds.size
+    to = level + 1 if further else level
+    for group in range(run_counts.shape[2]):
+        for column in range(run_counts.shape[1]):
+            for lane in range(len(lanes)):
+                run_counts[to, column, group, lane] += run_counts[level, column, group, lane]
+                run_counts[level, column, group, lane] = 0
+        for lane in range(len(lanes)):
+            total, squares = (
+                run_sums[level, TOTAL, group, lane],
+                run_sums[level, SQUARES, group, lane],
+            )
+            low, high = run_sums[level, LOWEST, group, lane], run_sums[level, HIGHEST, group, lane]
+            run_sums[to, TOTAL, group, lane] += total
+            run_sums[to, SQUARES, group, lane] += squares
+            run_sums[to, LOWEST, group, lane] = min(run_sums[to, LOWEST, group, lane], low)
+            run_sums[to, HIGHEST, group, lane] = max(run_sums[to, HIGHEST, group, lane], high)
+            run_sums[level, TOTAL, group, lane] = zero
+            run_sums[level, SQUARES, group, lane] = zero
+            run_sums[level, LOWEST, group, lane] = lowest
+            run_sums[level, HIGHEST, group, lane] = highest
+    if further:
+        holds[to] = True
+    holds[level] = False
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_rows(
+    first: int, last: int, width: int, each: int, placed: Any, rows: Any, opened: Any
+) -> None:
+    """Add the values of some rows of a part, which are those in `opened`."""
+    stops, cells, current, split_first, split_cells, split_weights, sample_areas = placed
+    row_of_cell, used, counts, areas, sums = rows
+    run_counts, run_sums, holds, values, present, limits, nothing, lanes = opened
+    zero, lowest, highest = nothing
+    levels = holds.size
+    for line in range(first, last):
+        own = (line - first) * width
+        area = sample_areas[line]
+        finest_stop = 0
+        col = 0
+        while col <= width:
+            if col < width and not present[own + col]:
+                col = run_end(present[own : own + width], col)
+                continue
+            at_end = col == width
+            position = line * width + col
+            # Where the run of a level goes on, so do those of the coarser ones. No run goes on in
+            # the next row.
+            level = 0 if at_end or position >= finest_stop else levels
+            while level < levels and (at_end or position >= stops[current[level]]):
+                run = current[level]
+                if holds[level]:
+                    cell = cells[run]
+                    part, last_part, of, weight = 0, 1, cell, each
+                    if cell < 0:
+                        part, last_part = split_first[-1 - cell], split_first[-cell]
+                    while part < last_part:
+                        if cell < 0:
+                            of, weight = split_cells[part], int(split_weights[part])
+                        row = _row_of(of, level, row_of_cell, used, sums, lowest, highest)
+                        _add_run(
+                            level,
+                            row,
+                            weight,
+                            area,
+                            lanes,
+                            run_counts,
+                            run_sums,
+                            counts,
+                            areas,
+                            sums,
+                        )
+                        part += 1
+                    _hand_on(level, lanes, holds, zero, lowest, highest, run_counts, run_sums)
+                if not at_end:
+                    while stops[run] <= position:
+                        run += 1
+                    current[level] = run
+                level += 1
+            if not at_end:
+                finest_stop = stops[current[0]]
+                holds[0] = True
+                present[own + col] = False
+                _add_pixel(
+                    own + col, lanes, values, limits, zero, lowest, highest, run_counts, run_sums
+                )
+            col += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def add_part(
+    planes: Any,
+    bits: Any,
+    declared: Any,
+    listed: Any,
+    each: int,
+    placed: Any,
+    rows: Any,
+    opened: Any,
+) -> None:
+    """Add the values of a part (bands, rows, columns) to their cells, and list all others.
+
+    A few rows at a time, which stay near.
+    """
+    bands, height, width = planes.shape
+    at_once = opened.present.size // width
+    for first in range(0, height, at_once):
+        last = min(first + at_once, height)
+        for band in range(bands):
+            sift(
+                planes[band],
+                bits[band],
+                first,
+                last,
+                band,
+                declared,
+                listed,
+                opened.values,
+                opened.present,
+            )
+        if placed.stops.size:
+            _add_rows(first, last, width, each, placed, rows, opened)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -229,21 +339,18 @@ def add_others(
     starts: Any,
     stops: Any,
     kinds: Any,
-    run_stops: Any,
-    run_cells: Any,
-    split_first: Any,
-    split_cells: Any,
-    split_weights: Any,
+    runs: Any,
+    first_cell: int,
     each: int,
-    row_of_cell: Any,
-    used: Any,
-    band: int,
-    counts: Any,
-    sums: Any,
-    lowest: Any,
-    highest: Any,
+    level: int,
+    rows: Any,
+    first_band: int,
+    last_band: int,
+    nothing: Any,
 ) -> None:
-    """Add listed runs of nodata and special values to their cells."""
+    """Add listed runs of nodata and special values to their cells, in each band up to the last."""
+    run_stops, run_cells, split_first = runs.stops, runs.cells, runs.split_first
+    counts, lanes = rows.counts, rows.counts.shape[3]
     run = 0
     for index in range(starts.size):
         position, end = starts[index], stops[index]
@@ -253,29 +360,31 @@ def add_others(
                 run += 1
             stop = min(run_stops[run], end)
             cell = run_cells[run]
-            if cell >= 0:
-                row = _row_of(cell, row_of_cell, used, sums, lowest, highest)
-                counts[band, row, column] += (stop - position) * each
-            else:
-                for part in range(split_first[-1 - cell], split_first[-cell]):
-                    row = _row_of(split_cells[part], row_of_cell, used, sums, lowest, highest)
-                    counts[band, row, column] += np.int64(split_weights[part])
+            first_part, last_part = 0, 1
+            if cell < 0:
+                first_part, last_part = split_first[-1 - cell], split_first[-cell]
+            for part in range(first_part, last_part):
+                samples, of = (stop - position) * each, cell
+                if cell < 0:
+                    samples, of = int(runs.split_weights[part]), runs.split_cells[part]
+                row = _row_of(
+                    first_cell + of,
+                    level,
+                    rows.row_of_cell,
+                    rows.used,
+                    rows.sums,
+                    nothing[1],
+                    nothing[2],
+                )
+                for band in range(first_band, last_band):
+                    counts[row, column, band // lanes, band % lanes] += samples
             position = stop
 
 
 @numba.njit(nogil=True, cache=True)
-def add_voids(
-    starts: Any,
-    stops: Any,
-    run_stops: Any,
-    run_cells: Any,
-    split_first: Any,
-    split_cells: Any,
-    split_weights: Any,
-    each: int,
-    voids: Any,
-) -> None:
+def add_voids(starts: Any, stops: Any, runs: Any, first_cell: int, each: int, voids: Any) -> None:
     """Add runs of pixels that are nodata in every band to `voids`, by cell."""
+    run_stops, run_cells, split_first = runs.stops, runs.cells, runs.split_first
     run = 0
     for index in range(starts.size):
         position, end = starts[index], stops[index]
@@ -285,8 +394,54 @@ def add_voids(
             stop = min(run_stops[run], end)
             cell = run_cells[run]
             if cell >= 0:
-                voids[cell] += (stop - position) * each
+                voids[first_cell + cell] += (stop - position) * each
             else:
                 for part in range(split_first[-1 - cell], split_first[-cell]):
-                    voids[split_cells[part]] += np.int64(split_weights[part])
+                    of = runs.split_cells[part]
+                    voids[first_cell + of] += np.int64(runs.split_weights[part])
             position = stop
+
+
+@numba.njit(nogil=True, cache=True)
+def add_buckets(
+    plane: Any,
+    bits: Any,
+    band: int,
+    declared: Any,
+    first_bucket: int,
+    zero_bucket: int,
+    runs: Any,
+    first_cell: int,
+    each: int,
+    row_of_cell: Any,
+    histogram: Any,
+) -> None:
+    """Count a band's values by bucket, in cells that have a row: `histogram` [rows, bands, all]."""
+    real = np.zeros(1, np.float64)
+    word = real.view(np.int64)
+    run_stops, run_cells, split_first = runs.stops, runs.cells, runs.split_first
+    height, width = plane.shape
+    run = 0
+    for line in range(height):
+        col = 0
+        while col < width:
+            value = plane[line, col]
+            if code_of(value, declared) != VALUE:
+                col = run_end(bits[line], col)
+                continue
+            position = line * width + col
+            col += 1
+            while run_stops[run] <= position:
+                run += 1
+            real[0] = abs(value)
+            step = max((word[0] >> BUCKET_SHIFT) - first_bucket + 1, 0)
+            bucket = zero_bucket + (step if value > 0 else -step)
+            cell = run_cells[run]
+            first_part, last_part = 0, 1
+            if cell < 0:
+                first_part, last_part = split_first[-1 - cell], split_first[-cell]
+            for part in range(first_part, last_part):
+                samples, of = each, cell
+                if cell < 0:
+                    samples, of = int(runs.split_weights[part]), runs.split_cells[part]
+                histogram[row_of_cell[first_cell + of], band, bucket] += samples

@@ -15,7 +15,7 @@ from thalweg.hexagons.boxes import Window, slot_count
 from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
-from thalweg.hexagons.tally import Lister, Others, Tally, common_nodata
+from thalweg.hexagons.tally import Tally
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import Grid, grid_of
 from thalweg.raster.reading import RowReader, environment, opened, row_reader
@@ -78,11 +78,10 @@ class Pass:
         measures: Measures,
         where: str = "",
     ) -> None:
-        self._lister = Lister(measures, where)
-        self._tallies = [
-            Tally(cell_index(grid, resolution, window, measures.rule), measures)
-            for resolution in resolutions
+        indices = [
+            cell_index(grid, resolution, window, measures.rule) for resolution in resolutions
         ]
+        self._tally = Tally(indices, measures, where)
         self._scratch = Scratch(PART_ROWS * PART_COLS)
 
     def add(self, part: Window, pixels: Pixels) -> None:
@@ -91,36 +90,12 @@ class Pass:
         for top in range(0, len(rows), PART_ROWS):
             for left in range(0, len(cols), PART_COLS):
                 one = Window(rows[top : top + PART_ROWS], cols[left : left + PART_COLS])
-                self._add_part(one, pixels[:, top : top + PART_ROWS, left : left + PART_COLS])
+                some = pixels[:, top : top + PART_ROWS, left : left + PART_COLS]
+                self._tally.add(one, some, self._scratch)
 
     def statistics(self) -> dict[int, CellStatistics]:
         """The statistics of the rows so far, by resolution."""
-        return {tally.index.resolution: tally.statistics() for tally in self._tallies}
-
-    def _add_part(self, part: Window, planes: Pixels) -> None:
-        placed = False
-        bands: list[Others] = []
-        for band, plane in enumerate(planes):
-            bands.append(self._lister.read(plane, band, part))
-            if self._lister.listed:
-                placed = placed or self._place(part)
-                for tally in self._tallies:
-                    tally.add_values(band, self._lister)
-        voids, others = common_nodata(bands)
-        if (voids.stops - voids.starts).sum() == planes[0].size:
-            for tally in self._tallies:
-                tally.add_void_part(part, self._scratch)
-        elif any(len(one.kinds) for one in (voids, *others)):
-            placed = placed or self._place(part)
-            for tally in self._tallies:
-                tally.add_voids(voids)
-                for band, one in enumerate(others):
-                    tally.add_others(band, one)
-
-    def _place(self, part: Window) -> bool:
-        for tally in self._tallies:
-            tally.place(part, self._scratch)
-        return True
+        return self._tally.statistics()
 
 
 @lru_cache(maxsize=_INDICES_KEPT)
