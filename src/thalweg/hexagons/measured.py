@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from thalweg.errors import WrongShape
 from thalweg.hexagons.expected import Integration
@@ -19,6 +19,8 @@ type Column = tuple[str, NDArray[Any], str, str]
 """Name, values, unit, and what it is in words."""
 
 PERCENTILES = (50, 90)
+# What there is none of is 0; only means and shares of nothing are null.
+_NEVER_NULL = ("pixel", "km2")
 
 
 def measured_table(
@@ -37,12 +39,12 @@ def measured_table(
     bands = len(measured.measures.bands)
     if bands != len(series.labels):
         raise WrongShape(f"{bands} bands for {len(series.labels)} layers", where=series.id)
-    float_type = np.result_type(measured.measures.dtype, np.float32)
+    measured = replace(measured, narrow=True)
     columns = [
-        *_narrowed(_counts(measured), np.int32),
+        *_counts(measured),
         ("sum", measured.total, measured.measures.rules.unit, "Sum of the valid pixels"),
-        *_narrowed(_values(measured, percentiles), float_type),
-        *_narrowed(_depths(measured), np.float32),
+        *_values(measured, percentiles),
+        *_depths(measured),
     ]
     per_cell = list(_per_cell(measured))
     return series_table(
@@ -53,6 +55,7 @@ def measured_table(
         countries=countries,
         units={name: unit for name, _, unit, _ in [*per_cell, *columns]},
         descriptions={name: words for name, *_, words in [*per_cell, *columns]},
+        complete=[name for name, _, unit, _ in columns if name == "sum" or unit in _NEVER_NULL],
         integration=integration,
         notes={"measures": measured.measures.to_json()},
     )
@@ -67,22 +70,6 @@ def measured_batches(
         stop = start + len(batch.cells)
         yield measured_table(series, batch, countries=countries and countries[start:stop])
         start = stop
-
-
-def _narrowed(columns: Iterable[Column], dtype: DTypeLike) -> Iterator[Column]:
-    """In smaller numbers, each layer's side by side; what is whole stays exact.
-
-    Counts of the rule `area` are whole 16ths, and float32 would hold no more than a million pixels.
-    """
-    for name, values, unit, words in columns:
-        kind = np.dtype(dtype)
-        if values.dtype.kind != kind.kind or (kind.kind == "i" and not _fits(values, kind)):
-            kind = values.dtype
-        yield name, values.astype(kind, order="F"), unit, words
-
-
-def _fits(values: NDArray[Any], kind: np.dtype[Any]) -> bool:
-    return bool(values.max(initial=0) <= np.iinfo(kind).max)
 
 
 def _per_cell(measured: CellStatistics) -> Iterator[Column]:

@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from thalweg.errors import UsageError, WrongGrid
 from thalweg.hexagons.accumulating import (
@@ -49,6 +49,9 @@ class CellStatistics:
     anything else but zeros, which are `occupied` [m] of `cells`, in any order, the columns of
     `accumulating` in `counts` [m, bands, columns], of `counts_dtype`, `areas` int64 [m, bands,
     columns] and `sums` [m, bands, 4], and where measured `histogram` uint32 [m, bands, buckets].
+
+    Numbers have 64 bits, or as many as tables give them where it is `narrow`: 32 for counts that
+    fit, for areas and shares, and for values of small types of pixels. Sums are always exact.
     """
 
     resolution: int
@@ -62,6 +65,7 @@ class CellStatistics:
     areas: Integers
     sums: Numbers
     histogram: NDArray[np.uint32]
+    narrow: bool = False
 
     @property
     def pixels(self) -> Numbers:
@@ -103,40 +107,43 @@ class CellStatistics:
 
     @property
     def wet_share(self) -> Floats:
-        return self._per_valid(self._counted(POSITIVE))
+        return self._per_valid(self._counted(POSITIVE), self._share_dtype)
 
     def share_above(self, depth_m: float) -> Floats:
-        return self._per_valid(self._above(depth_m))
+        return self._per_valid(self._above(depth_m), self._share_dtype)
 
     @property
     def total(self) -> Numbers:
         """The sum of the valid pixels."""
-        return self._in_pixels(self._everywhere(self.sums[:, :, TOTAL], 0))
+        return self._in_pixels(self._everywhere(self.sums[:, :, TOTAL], 0, self.sums.dtype))
 
     @property
     def mean(self) -> Floats:
-        return self._per_valid(self.sums[:, :, TOTAL])
+        return self._per_valid(self.sums[:, :, TOTAL], self._value_dtype)
 
     @property
     def wet_mean(self) -> Floats:
         """The mean of the pixels above zero, where none lies below; else of all but zeros."""
         mean = _ratio(self.sums[:, :, TOTAL], self._counted(OTHER_THAN_ZERO))
-        return self._everywhere(mean, np.nan)
+        return self._everywhere(mean, np.nan, self._value_dtype)
 
     @property
     def std(self) -> Floats:
         """The standard deviation of the population of valid pixels."""
         mean = _ratio(self.sums[:, :, TOTAL], self._valid)
         variance = _ratio(self.sums[:, :, SQUARES], self._valid) - mean * mean
-        return self._everywhere(np.sqrt(np.maximum(variance, 0)), self._of_zeros)
+        std = np.sqrt(np.maximum(variance, 0))
+        return self._everywhere(std, self._of_zeros, self._value_dtype)
 
     @property
     def minimum(self) -> Floats:
-        return self._everywhere(self._extreme(LOWEST, np.minimum), self._of_zeros)
+        lowest = self._extreme(LOWEST, np.minimum)
+        return self._everywhere(lowest, self._of_zeros, self._value_dtype)
 
     @property
     def maximum(self) -> Floats:
-        return self._everywhere(self._extreme(HIGHEST, np.maximum), self._of_zeros)
+        highest = self._extreme(HIGHEST, np.maximum)
+        return self._everywhere(highest, self._of_zeros, self._value_dtype)
 
     def percentile(self, q: float) -> Floats:
         """The value below which `q` per cent of the valid pixels lie, by nearest rank.
@@ -157,7 +164,8 @@ class CellStatistics:
             bucket = (np.cumsum(counts, axis=-1) < rank[some, :, None]).sum(axis=-1)
             found[some] = values[np.minimum(bucket, len(values) - 1)]
         lowest, highest = self._extreme(LOWEST, np.minimum), self._extreme(HIGHEST, np.maximum)
-        return self._everywhere(np.clip(found, lowest, highest), self._of_zeros)
+        clipped = np.clip(found, lowest, highest)
+        return self._everywhere(clipped, self._of_zeros, self._value_dtype)
 
     def with_data(self) -> CellStatistics:
         """Without the cells that are nodata in every band."""
@@ -272,12 +280,31 @@ class CellStatistics:
 
     # Of all cells, [n, bands] or [n, 1] ---------------------------------------------------------
 
-    def _everywhere(self, there: Numbers, elsewhere: Any) -> Numbers:
-        """What the occupied cells have, and the others."""
-        found = np.empty((len(self.cells), len(self.measures.bands)), there.dtype)
+    def _everywhere(self, there: Numbers, elsewhere: Any, dtype: DTypeLike = None) -> Numbers:
+        """What the occupied cells have, and the others; each band's side by side where narrow."""
+        if not self.narrow:
+            found = np.empty((len(self.cells), len(self.measures.bands)), there.dtype)
+            found[:] = elsewhere
+            found[self.occupied] = there
+            return found
+        dtype = self._count_dtype if dtype is None else dtype
+        found = np.empty((len(self.measures.bands), len(self.cells)), dtype).T
         found[:] = elsewhere
-        found[self.occupied] = there
+        for band in range(found.shape[1]):
+            found[:, band][self.occupied] = there[:, band]
         return found
+
+    @property
+    def _count_dtype(self) -> np.dtype[Any]:
+        return counts_dtype(self.samples)
+
+    @property
+    def _share_dtype(self) -> DTypeLike:
+        return np.float32 if self.narrow else np.float64
+
+    @property
+    def _value_dtype(self) -> DTypeLike:
+        return np.result_type(self.measures.dtype, np.float32) if self.narrow else np.float64
 
     @property
     def _plain(self) -> Integers:
@@ -290,11 +317,11 @@ class CellStatistics:
         are_valid = (self._plain > 0) & (self.measures.zero == "valid")
         return np.where(are_valid, 0.0, np.nan)
 
-    def _per_valid(self, part: Numbers) -> Floats:
-        return self._everywhere(_ratio(part, self._valid), self._of_zeros)
+    def _per_valid(self, part: Numbers, dtype: DTypeLike) -> Floats:
+        return self._everywhere(_ratio(part, self._valid), self._of_zeros, dtype)
 
     def _area_km2(self, column: int) -> Floats:
-        return self._everywhere(self.areas[:, :, column] / _MM2_PER_KM2, 0)
+        return self._everywhere(self.areas[:, :, column] / _MM2_PER_KM2, 0, self._share_dtype)
 
     def _valid_everywhere(self) -> Integers:
         return self._everywhere(self._valid, self._plain if self.measures.zero == "valid" else 0)

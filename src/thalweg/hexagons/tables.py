@@ -7,7 +7,7 @@ as mean_1in100. Rows lie in the order of the cells' ids, which is an order in sp
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +60,7 @@ def series_table(
     countries: Sequence[str | None] | None = None,
     units: Mapping[str, str] | None = None,
     descriptions: Mapping[str, str] | None = None,
+    complete: Collection[str] = (),
     integration: Integration | None = None,
     expected: Mapping[str, str] | None = None,
     notes: Mapping[str, Any] | None = None,
@@ -70,7 +71,8 @@ def series_table(
     becomes null. Where the series has return periods, those statistics that are in `expected`, or
     else in `EXPECTED`, are integrated over annual probability, to the columns named there.
     `units` names each column's unit where it is not that of the pixels, `descriptions` what it is
-    in words. `notes` go into the metadata beside series and integration: the sampling rule, say.
+    in words, `complete` the statistics that every row has: what cannot be null is written faster.
+    `notes` go into the metadata beside series and integration: the sampling rule, say.
     """
     codes = pa.array([None] * len(cells) if countries is None else countries, pa.string())
     per_cell = per_cell or {}
@@ -86,6 +88,7 @@ def series_table(
         per_row=per_cell,
         units=units,
         descriptions=descriptions,
+        complete=complete,
         integration=integration,
         expected=expected,
         notes=notes,
@@ -100,6 +103,7 @@ def statistics_table(
     per_row: Statistics,
     units: Mapping[str, str] | None = None,
     descriptions: Mapping[str, str] | None = None,
+    complete: Collection[str] = (),
     integration: Integration | None = None,
     expected: Mapping[str, str] | None = None,
     notes: Mapping[str, Any] | None = None,
@@ -120,7 +124,7 @@ def statistics_table(
         for layer, label in enumerate(series.labels):
             told = _layer_words(words.get(statistic), label)
             field = _field(column_name(statistic, label), per_layer.dtype, unit, told)
-            columns[field] = per_layer[:, layer]
+            columns[field.with_nullable(statistic not in complete)] = per_layer[:, layer]
     described = {
         "series": series.to_json(),
         "statistics": list(statistics),
@@ -154,12 +158,15 @@ def write_batches(batches: Iterable[pa.Table], path: Path) -> TableFacts:
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Statistics of numbers are left out: filters are on what rows are found by."""
+    """Statistics of numbers are left out: filters are on what rows are found by.
+
+    LZ4 is written in half the time of ZSTD, for files that are a third larger.
+    """
     keys = [name for name in schema.names if name in _KEYS]
     return pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
+        compression="lz4",
         use_dictionary=["country", "series"],
         write_statistics=keys,
         write_page_index=True,
