@@ -3,8 +3,7 @@
 All bands and resolutions together. Values are added up along runs of pixels that no edge of any
 resolution cuts; from the finest to the coarsest resolution, a run's sums are added to its cell and
 to the run of the next resolution. So runs are cut, by `cut_runs`, where those of any coarser
-resolution stop as well. *Level* 0 is the finest resolution. Zeros take no part. Bands stand side
-by side in groups, as *lanes*, so that a run is closed for all of them at once.
+resolution stop as well. *Level* 0 is the finest resolution. Zeros take no part.
 
 Arrays are read by element and never by row: a row is an array, and counting references to it by
 locked instructions would take longer than all else.
@@ -18,15 +17,15 @@ import numba
 import numpy as np
 
 from thalweg.hexagons.measures import BUCKET_SHIFT
-from thalweg.hexagons.sifting import VALUE, code_of, sift
+from thalweg.hexagons.sifting import STRETCH, VALUE, code_of, sift
 from thalweg.raster.runs import run_end
 
-# The columns of `counts` [rows, columns, ...], in samples; after them one for each special value,
+# The columns of `counts` [rows, bands, columns], in samples; after them one for each special value,
 # and for each threshold what lies above it.
 NODATA, OTHER_THAN_ZERO, POSITIVE, FIRST_SPECIAL = range(4)
-# The columns of `areas` [rows, columns, ...], in mm2; after them those above each threshold.
+# The columns of `areas` [rows, bands, columns], in mm2; after them those above each threshold.
 POSITIVE_AREA, FIRST_AREA_ABOVE = range(2)
-# The columns of `sums` [rows, 4, ...]; the extremes are those of values other than zero.
+# The columns of `sums` [rows, bands, 4]; the extremes are those of values other than zero.
 TOTAL, SQUARES, LOWEST, HIGHEST = range(4)
 # The columns of a run's counts, in pixels, are values other than zero, those that are positive, and
 # for each threshold what lies above it.
@@ -53,8 +52,7 @@ class Placed(NamedTuple):
 class Rows(NamedTuple):
     """The accumulators of all cells, each with a row of `counts`, `areas` and `sums` once met.
 
-    The rows of a level stand together: `used[level]` is the next one. The band comes last, as its
-    group and its lane in the group.
+    The rows of a level stand together: `used[level]` is the next one.
     """
 
     row_of_cell: Any
@@ -65,22 +63,20 @@ class Rows(NamedTuple):
 
 
 class Open(NamedTuple):
-    """The runs that values are being added to: `counts`, `sums` [levels, columns, groups, lanes].
+    """The runs that values are being added to: `counts` and `sums` [levels, bands, columns].
 
-    `holds` [levels] says whether there is anything. `values` [pixels, groups, lanes] and `present`
-    [pixels] are those of a few rows of a part, zero when these are done. `limits` are the
-    thresholds; `nothing` is zero and the extremes of nothing, in the type of sums. `lanes` is a
-    tuple as long as a group: a length that the compiler knows, so that loops over it are unrolled.
+    `holds` [levels] says whether there is anything. `present` and `mixed` tell of a few rows of a
+    part: see `sift`. `limits` are the thresholds; `nothing` is zero and the extremes of nothing, in
+    the type of sums.
     """
 
     counts: Any
     sums: Any
     holds: Any
-    values: Any
     present: Any
+    mixed: Any
     limits: Any
     nothing: Any
-    lanes: Any
 
 
 @numba.njit(nogil=True, cache=True)
@@ -119,46 +115,62 @@ def _row_of(
         row = used[level]
         row_of_cell[cell] = row
         used[level] += 1
-        for group in range(sums.shape[2]):
-            for lane in range(sums.shape[3]):
-                sums[row, LOWEST, group, lane] = lowest
-                sums[row, HIGHEST, group, lane] = highest
+        for band in range(sums.shape[1]):
+            sums[row, band, LOWEST] = lowest
+            sums[row, band, HIGHEST] = highest
     return row
 
 
 @numba.njit(nogil=True, cache=True)
-def _add_pixel(
-    pixel: int,
-    lanes: Any,
-    values: Any,
+def _sum_up(
+    planes: Any,
+    line: int,
+    start: int,
+    stop: int,
+    own: int,
+    declared: Any,
+    mixed: Any,
     limits: Any,
     zero: Any,
     lowest: Any,
     highest: Any,
-    run_counts: Any,
-    run_sums: Any,
+    counts: Any,
+    sums: Any,
 ) -> None:
-    """Add a pixel's values to the run of the finest level, and clear them."""
-    for group in range(values.shape[1]):
-        for lane in range(len(lanes)):
-            value = values[pixel, group, lane]
+    """Sum up each band's values in a run of pixels: level 0 of `counts` and `sums`."""
+    for band in range(planes.shape[0]):
+        plain = True
+        for stretch in range(start // STRETCH, (stop - 1) // STRETCH + 1):
+            plain &= not mixed[band, own, stretch]
+        values, positive = 0, 0
+        total, squares, low, high = zero, zero, lowest, highest
+        for col in range(start, stop):
+            value = planes[band, line, col]
+            if not plain and code_of(value, declared) != VALUE:
+                continue
             number = zero + value
             there = value != 0
-            run_counts[0, RUN_VALUES, group, lane] += there
-            run_counts[0, RUN_POSITIVE, group, lane] += value > 0
-            run_sums[0, TOTAL, group, lane] += number
-            run_sums[0, SQUARES, group, lane] += number * number
-            low = number if there else lowest
-            high = number if there else highest
-            run_sums[0, LOWEST, group, lane] = min(run_sums[0, LOWEST, group, lane], low)
-            run_sums[0, HIGHEST, group, lane] = max(run_sums[0, HIGHEST, group, lane], high)
+            values += there
+            positive += value > 0
+            total += number
+            squares += number * number
+            low = min(low, number if there else lowest)
+            high = max(high, number if there else highest)
+        counts[0, band, RUN_VALUES] = values
+        if values == 0:
+            continue
+        counts[0, band, RUN_POSITIVE] = positive
+        sums[0, band, TOTAL] = total
+        sums[0, band, SQUARES] = squares
+        sums[0, band, LOWEST] = low
+        sums[0, band, HIGHEST] = high
         for step in range(limits.size):
-            limit = limits[step]
-            for lane in range(len(lanes)):
-                above = values[pixel, group, lane] > limit
-                run_counts[0, FIRST_RUN_ABOVE + step, group, lane] += above
-        for lane in range(len(lanes)):
-            values[pixel, group, lane] = 0
+            limit, above = limits[step], 0
+            if high > limit:
+                for col in range(start, stop):
+                    value = planes[band, line, col]
+                    above += value > limit and (plain or code_of(value, declared) == VALUE)
+            counts[0, band, FIRST_RUN_ABOVE + step] = above
 
 
 @numba.njit(nogil=True, cache=True)
@@ -167,7 +179,6 @@ def _add_run(
     row: int,
     weight: int,
     area: int,
-    lanes: Any,
     run_counts: Any,
     run_sums: Any,
     counts: Any,
@@ -175,90 +186,87 @@ def _add_run(
     sums: Any,
 ) -> None:
     """Add a run's sums, so many samples of `area` for each pixel, to the row of a cell."""
-    thresholds = run_counts.shape[1] - FIRST_RUN_ABOVE
-    first_above = counts.shape[1] - thresholds
-    for group in range(counts.shape[2]):
-        for lane in range(len(lanes)):
-            positive = run_counts[level, RUN_POSITIVE, group, lane] * weight
-            counts[row, OTHER_THAN_ZERO, group, lane] += (
-                run_counts[level, RUN_VALUES, group, lane] * weight
-            )
-            counts[row, POSITIVE, group, lane] += positive
-            areas[row, POSITIVE_AREA, group, lane] += positive * area
-            sums[row, TOTAL, group, lane] += run_sums[level, TOTAL, group, lane] * weight
-            sums[row, SQUARES, group, lane] += run_sums[level, SQUARES, group, lane] * weight
-            low, high = run_sums[level, LOWEST, group, lane], run_sums[level, HIGHEST, group, lane]
-            sums[row, LOWEST, group, lane] = min(sums[row, LOWEST, group, lane], low)
-            sums[row, HIGHEST, group, lane] = max(sums[row, HIGHEST, group, lane], high)
+    thresholds = run_counts.shape[2] - FIRST_RUN_ABOVE
+    first_above = counts.shape[2] - thresholds
+    for band in range(run_counts.shape[1]):
+        if run_counts[level, band, RUN_VALUES] == 0:
+            continue
+        positive = run_counts[level, band, RUN_POSITIVE] * weight
+        counts[row, band, OTHER_THAN_ZERO] += run_counts[level, band, RUN_VALUES] * weight
+        counts[row, band, POSITIVE] += positive
+        areas[row, band, POSITIVE_AREA] += positive * area
         for step in range(thresholds):
-            for lane in range(len(lanes)):
-                above = run_counts[level, FIRST_RUN_ABOVE + step, group, lane] * weight
-                counts[row, first_above + step, group, lane] += above
-                areas[row, FIRST_AREA_ABOVE + step, group, lane] += above * area
+            above = run_counts[level, band, FIRST_RUN_ABOVE + step] * weight
+            counts[row, band, first_above + step] += above
+            areas[row, band, FIRST_AREA_ABOVE + step] += above * area
+        low, high = run_sums[level, band, LOWEST], run_sums[level, band, HIGHEST]
+        sums[row, band, TOTAL] += run_sums[level, band, TOTAL] * weight
+        sums[row, band, SQUARES] += run_sums[level, band, SQUARES] * weight
+        sums[row, band, LOWEST] = min(sums[row, band, LOWEST], low)
+        sums[row, band, HIGHEST] = max(sums[row, band, HIGHEST], high)
 
 
 @numba.njit(nogil=True, cache=True)
 def _hand_on(
-    level: int,
-    lanes: Any,
-    holds: Any,
-    zero: Any,
-    lowest: Any,
-    highest: Any,
-    run_counts: Any,
-    run_sums: Any,
+    level: int, holds: Any, zero: Any, lowest: Any, highest: Any, counts: Any, sums: Any
 ) -> None:
     """Add a run's sums to the run of the next level, if any, and clear them."""
-    further = level + 1 < holds.size
-    to = level + 1 if further else level
-    for group in range(run_counts.shape[2]):
-        for column in range(run_counts.shape[1]):
-            for lane in range(len(lanes)):
-                run_counts[to, column, group, lane] += run_counts[level, column, group, lane]
-                run_counts[level, column, group, lane] = 0
-        for lane in range(len(lanes)):
-            total, squares = (
-                run_sums[level, TOTAL, group, lane],
-                run_sums[level, SQUARES, group, lane],
-            )
-            low, high = run_sums[level, LOWEST, group, lane], run_sums[level, HIGHEST, group, lane]
-            run_sums[to, TOTAL, group, lane] += total
-            run_sums[to, SQUARES, group, lane] += squares
-            run_sums[to, LOWEST, group, lane] = min(run_sums[to, LOWEST, group, lane], low)
-            run_sums[to, HIGHEST, group, lane] = max(run_sums[to, HIGHEST, group, lane], high)
-            run_sums[level, TOTAL, group, lane] = zero
-            run_sums[level, SQUARES, group, lane] = zero
-            run_sums[level, LOWEST, group, lane] = lowest
-            run_sums[level, HIGHEST, group, lane] = highest
-    if further:
+    to = level + 1
+    if to < holds.size:
         holds[to] = True
+        for band in range(counts.shape[1]):
+            if counts[level, band, RUN_VALUES] == 0:
+                continue
+            for column in range(counts.shape[2]):
+                counts[to, band, column] += counts[level, band, column]
+            low, high = sums[level, band, LOWEST], sums[level, band, HIGHEST]
+            sums[to, band, TOTAL] += sums[level, band, TOTAL]
+            sums[to, band, SQUARES] += sums[level, band, SQUARES]
+            sums[to, band, LOWEST] = min(sums[to, band, LOWEST], low)
+            sums[to, band, HIGHEST] = max(sums[to, band, HIGHEST], high)
     holds[level] = False
+    # The finest level's are written over.
+    if level > 0:
+        for band in range(counts.shape[1]):
+            for column in range(counts.shape[2]):
+                counts[level, band, column] = 0
+            sums[level, band, TOTAL] = zero
+            sums[level, band, SQUARES] = zero
+            sums[level, band, LOWEST] = lowest
+            sums[level, band, HIGHEST] = highest
 
 
 @numba.njit(nogil=True, cache=True)
 def _add_rows(
-    first: int, last: int, width: int, each: int, placed: Any, rows: Any, opened: Any
+    planes: Any,
+    first: int,
+    last: int,
+    declared: Any,
+    each: int,
+    placed: Any,
+    rows: Any,
+    opened: Any,
 ) -> None:
-    """Add the values of some rows of a part, which are those in `opened`."""
+    """Add the values of some rows of a part, where those are that `opened` says."""
     stops, cells, current, split_first, split_cells, split_weights, sample_areas = placed
     row_of_cell, used, counts, areas, sums = rows
-    run_counts, run_sums, holds, values, present, limits, nothing, lanes = opened
+    run_counts, run_sums, holds, present, mixed, limits, nothing = opened
     zero, lowest, highest = nothing
-    levels = holds.size
+    levels, width = holds.size, planes.shape[2]
     for line in range(first, last):
-        own = (line - first) * width
+        own = line - first
+        start = own * width
         area = sample_areas[line]
-        finest_stop = 0
         col = 0
         while col <= width:
-            if col < width and not present[own + col]:
-                col = run_end(present[own : own + width], col)
-                continue
             at_end = col == width
+            if not at_end and not present[start + col]:
+                col += 1
+                continue
             position = line * width + col
-            # Where the run of a level goes on, so do those of the coarser ones. No run goes on in
-            # the next row.
-            level = 0 if at_end or position >= finest_stop else levels
+            # Where the run of a level goes on, so do those of the coarser ones. None goes on in the
+            # next row, nor does one of the finest level in the next round.
+            level = 0
             while level < levels and (at_end or position >= stops[current[level]]):
                 run = current[level]
                 if holds[level]:
@@ -271,32 +279,37 @@ def _add_rows(
                             of, weight = split_cells[part], int(split_weights[part])
                         row = _row_of(of, level, row_of_cell, used, sums, lowest, highest)
                         _add_run(
-                            level,
-                            row,
-                            weight,
-                            area,
-                            lanes,
-                            run_counts,
-                            run_sums,
-                            counts,
-                            areas,
-                            sums,
+                            level, row, weight, area, run_counts, run_sums, counts, areas, sums
                         )
                         part += 1
-                    _hand_on(level, lanes, holds, zero, lowest, highest, run_counts, run_sums)
+                    _hand_on(level, holds, zero, lowest, highest, run_counts, run_sums)
                 if not at_end:
                     while stops[run] <= position:
                         run += 1
                     current[level] = run
                 level += 1
-            if not at_end:
-                finest_stop = stops[current[0]]
-                holds[0] = True
-                present[own + col] = False
-                _add_pixel(
-                    own + col, lanes, values, limits, zero, lowest, highest, run_counts, run_sums
-                )
-            col += 1
+            if at_end:
+                break
+            stop = min(stops[current[0]] - line * width, width)
+            _sum_up(
+                planes,
+                line,
+                col,
+                stop,
+                own,
+                declared,
+                mixed,
+                limits,
+                zero,
+                lowest,
+                highest,
+                run_counts,
+                run_sums,
+            )
+            holds[0] = True
+            while col < stop:
+                present[start + col] = False
+                col += 1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -315,23 +328,15 @@ def add_part(
     A few rows at a time, which stay near.
     """
     bands, height, width = planes.shape
-    at_once = opened.present.size // width
+    present, mixed = opened.present, opened.mixed
+    at_once = present.size // width
     for first in range(0, height, at_once):
         last = min(first + at_once, height)
         for band in range(bands):
-            sift(
-                planes[band],
-                bits[band],
-                first,
-                last,
-                band,
-                declared,
-                listed,
-                opened.values,
-                opened.present,
-            )
+            sift(planes[band], bits[band], first, last, band, declared, listed, present, mixed)
         if placed.stops.size:
-            _add_rows(first, last, width, each, placed, rows, opened)
+            _add_rows(planes, first, last, declared, each, placed, rows, opened)
+        mixed[:] = False
 
 
 @numba.njit(nogil=True, cache=True)
@@ -350,7 +355,7 @@ def add_others(
 ) -> None:
     """Add listed runs of nodata and special values to their cells, in each band up to the last."""
     run_stops, run_cells, split_first = runs.stops, runs.cells, runs.split_first
-    counts, lanes = rows.counts, rows.counts.shape[3]
+    counts = rows.counts
     run = 0
     for index in range(starts.size):
         position, end = starts[index], stops[index]
@@ -377,7 +382,7 @@ def add_others(
                     nothing[2],
                 )
                 for band in range(first_band, last_band):
-                    counts[row, column, band // lanes, band % lanes] += samples
+                    counts[row, band, column] += samples
             position = stop
 
 

@@ -13,13 +13,14 @@ from thalweg.raster.runs import run_end
 
 # What a pixel is, in a byte: see `code_of`.
 ZERO, VALUE, FIRST_KIND, UNDECLARED = 0, 1, 128, 255
-_STRETCH = 64
+STRETCH = 64
 
 
 class Declared(NamedTuple):
     """What pixels may be: values from `low` to `high`, `nodata`, and `special` of some `kinds`.
 
-    `codes` are those of all bits, or empty where these are too many.
+    All but the kinds are of the pixels' type. `codes` are those of all bits, or empty where these
+    are too many.
     """
 
     low: Any
@@ -81,9 +82,10 @@ def holds_value(planes: Any, bits: Any, declared: Any) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
-def _is_plain(line: Any, first: int, last: int, declared: Any) -> bool:
+def _is_plain(
+    line: Any, first: int, last: int, low: Any, high: Any, nodata: Any, special: Any
+) -> bool:
     """Whether there are zeros and values only, and none is special, by vector instructions."""
-    low, high, nodata, special = declared.low, declared.high, declared.nodata, declared.special
     other = False
     for col in range(first, last):
         value = line[col]
@@ -104,48 +106,48 @@ def sift(
     band: int,
     declared: Any,
     listed: Any,
-    values: Any,
     present: Any,
+    mixed: Any,
 ) -> None:
-    """Put the values of some rows of a band where they belong, and list the runs of others.
+    """Find the values in some rows of a band, and list the runs of others.
 
-    `values` [pixels, groups, lanes] of these rows are zero before; `present` [pixels] is set where
-    a value other than zero is put.
+    `present` [pixels] of these rows is set where there is a value other than zero, `mixed` [bands,
+    rows, stretches] where a stretch of `STRETCH` pixels holds anything but zeros and values.
     """
     codes, undeclared = declared.codes, listed.undeclared
+    low, high, nodata, special = declared.low, declared.high, declared.nodata, declared.special
     starts, stops, kinds, runs = listed.starts, listed.stops, listed.kinds, listed.runs
     width = plane.shape[1]
-    lanes = values.shape[2]
-    group, lane = band // lanes, band % lanes
     for row in range(first_row, last_row):
         line, line_bits = plane[row], bits[row]
-        start, own_start = row * width, (row - first_row) * width
+        start, own = row * width, (row - first_row) * width
         col, checked = 0, 0
         while col < width:
             if line[col] == 0:
                 col = run_end(line_bits, col)
                 continue
             if col >= checked:
-                # Nearly all stretches hold zeros and values alone, and are put as they are.
-                checked = min(col + _STRETCH, width)
-                if _is_plain(line, col, checked, declared):
+                # Nearly all stretches are plain, which is quickly seen.
+                checked = min(col + STRETCH, width)
+                if _is_plain(line, col, checked, low, high, nodata, special):
                     for index in range(col, checked):
-                        values[own_start + index, group, lane] = line[index]
-                        present[own_start + index] |= line[index] != 0
+                        present[own + index] |= line[index] != 0
                     col = checked
                     continue
             code = int(codes[line_bits[col]]) if codes.size else code_of(line[col], declared)
             if code == VALUE:
-                values[own_start + col, group, lane] = line[col]
-                present[own_start + col] = True
+                present[own + col] = True
                 col += 1
             elif code < UNDECLARED:
                 run = runs[band]
                 starts[band, run] = start + col
-                col = run_end(line_bits, col)
-                stops[band, run] = start + col
                 kinds[band, run] = code - FIRST_KIND
+                end = run_end(line_bits, col)
+                for stretch in range(col // STRETCH, (end - 1) // STRETCH + 1):
+                    mixed[band, row - first_row, stretch] = True
+                stops[band, run] = start + end
                 runs[band] = run + 1
+                col = end
             else:
                 if undeclared[band, 0] == 0:
                     undeclared[band, 1] = start + col

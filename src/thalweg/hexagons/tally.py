@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from math import prod
 from mmap import mmap
@@ -29,7 +30,7 @@ from thalweg.hexagons.accumulating import (
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.index import CellIndex, Runs, Scratch
 from thalweg.hexagons.measures import Measures
-from thalweg.hexagons.sifting import Declared, Listed, codes_of, holds_value
+from thalweg.hexagons.sifting import STRETCH, Declared, Listed, codes_of, holds_value
 from thalweg.hexagons.statistics import CellStatistics, check_room, counts_dtype, extremes
 from thalweg.raster.codec import Pixels
 
@@ -37,8 +38,6 @@ type Positions = NDArray[np.int32]
 
 # Of the values of a few rows, which then stay in the cache of a core.
 _NEAR_BYTES = 1 << 19
-# Bands that are worked on side by side, where there is more than one.
-_LANES = 8
 
 
 class Others(NamedTuple):
@@ -64,8 +63,7 @@ class Sieve:
         self._where = where
         kinds = [0 if s.as_nodata else 1 + measures.special.index(s.meaning) for s in rules.special]
         self.declared = Declared(
-            float(rules.minimum),
-            float(rules.maximum),
+            *_within(rules.minimum, rules.maximum, dtype),
             np.array(rules.nodata).astype(dtype)[()],
             np.array([s.value for s in rules.special]).astype(dtype),
             np.array(kinds, np.int64),
@@ -174,8 +172,6 @@ class Tally:
         self._first_cell = _first_of(cells)
         self._nothing = (measures.sums_dtype.type(0), *extremes(measures))
         self._voids = np.zeros(sum(cells), np.int64)
-        groups = -(-len(measures.bands) // _LANES)
-        self._lanes = (1, 1) if len(measures.bands) == 1 else (groups, _LANES)
         self._rows = self._make_rows()
         buckets = measures.buckets.count if measures.histogram else 0
         self._histogram = _untouched_zeros((sum(cells), len(measures.bands), buckets), np.uint32)
@@ -212,37 +208,36 @@ class Tally:
         }
 
     def _make_rows(self) -> Rows:
-        thresholds = len(self._measures.depths_m)
+        bands, thresholds = len(self._measures.bands), len(self._measures.depths_m)
         columns = FIRST_SPECIAL + len(self._measures.special) + thresholds
         cells = int(self._first_cell[-1])
         dtype = max(counts_dtype(index.samples) for index in self._indices)
         return Rows(
             np.full(cells, -1, np.int32),
             self._first_cell[:-1].copy(),
-            _untouched_zeros((cells, columns, *self._lanes), dtype),
-            _untouched_zeros((cells, FIRST_AREA_ABOVE + thresholds, *self._lanes), np.int64),
-            _untouched_zeros((cells, 4, *self._lanes), self._measures.sums_dtype),
+            _untouched_zeros((cells, bands, columns), dtype),
+            _untouched_zeros((cells, bands, FIRST_AREA_ABOVE + thresholds), np.int64),
+            _untouched_zeros((cells, bands, 4), self._measures.sums_dtype),
         )
 
     def _opened(self, planes: Pixels) -> Open:
-        """Runs that hold nothing yet, and room for the values of a few rows."""
-        width = planes.shape[2]
-        pixels = max(1, _NEAR_BYTES // (prod(self._lanes) * planes.itemsize * width)) * width
-        if self._open is None or self._open.present.size != pixels:
+        """Runs that hold nothing yet, and room to tell of a few rows."""
+        bands, _, width = planes.shape
+        rows = max(1, _NEAR_BYTES // (bands * width * planes.itemsize))
+        if self._open is None or self._open.present.size != rows * width:
             levels, limits = len(self._indices), self._measures.thresholds
             if planes.dtype.kind in "iu":
                 limits = np.floor(limits).astype(np.int64)
-            sums = np.zeros((levels, 4, *self._lanes), self._measures.sums_dtype)
-            _, sums[:, LOWEST], sums[:, HIGHEST] = self._nothing
+            sums = np.zeros((levels, bands, 4), self._measures.sums_dtype)
+            _, sums[:, :, LOWEST], sums[:, :, HIGHEST] = self._nothing
             self._open = Open(
-                np.zeros((levels, FIRST_RUN_ABOVE + len(limits), *self._lanes), np.int64),
+                np.zeros((levels, bands, FIRST_RUN_ABOVE + len(limits)), np.int64),
                 sums,
                 np.zeros(levels, np.bool_),
-                np.zeros((pixels, *self._lanes), planes.dtype),
-                np.zeros(pixels, np.bool_),
+                np.zeros(rows * width, np.bool_),
+                np.zeros((bands, rows, -(-width // STRETCH)), np.bool_),
                 limits,
                 self._nothing,
-                (0,) * self._lanes[1],
             )
         return self._open
 
@@ -317,15 +312,11 @@ class Tally:
                 )
 
     def _statistics(self, level: int) -> CellStatistics:
-        index, bands = self._indices[level], len(self._measures.bands)
+        index = self._indices[level]
         cells = slice(self._first_cell[level], self._first_cell[level + 1])
         used = slice(cells.start, int(self._rows.used[level]))
         row_of_cell = self._rows.row_of_cell[cells]
         occupied = np.flatnonzero(row_of_cell >= 0)
-        counts, areas, sums = (
-            array[used].reshape(-1, array.shape[1], prod(self._lanes)).swapaxes(1, 2)[:, :bands]
-            for array in (self._rows.counts, self._rows.areas, self._rows.sums)
-        )
         return CellStatistics(
             resolution=index.resolution,
             measures=self._measures,
@@ -334,11 +325,20 @@ class Tally:
             areas_mm2=index.areas_mm2,
             voids=self._voids[cells],
             occupied=occupied[np.argsort(row_of_cell[occupied])],
-            counts=counts,
-            areas=areas,
-            sums=sums,
+            counts=self._rows.counts[used],
+            areas=self._rows.areas[used],
+            sums=self._rows.sums[used],
             histogram=self._histogram[used],
         )
+
+
+def _within(low: float, high: float, dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The same limits in a type of pixels."""
+    if dtype.kind == "f":
+        # Rounded, a limit could shut out the value that it stands for.
+        return float(low), float(high)
+    held = np.iinfo(dtype)
+    return dtype.type(max(math.ceil(low), held.min)), dtype.type(min(math.floor(high), held.max))
 
 
 def _first_of(sizes: Sequence[int]) -> NDArray[np.int64]:
