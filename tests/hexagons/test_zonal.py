@@ -30,7 +30,7 @@ from thalweg.errors import UndeclaredValue, UnreadableRaster, UsageError, WrongD
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.measures import Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
-from thalweg.hexagons.zonal import zonal
+from thalweg.hexagons.zonal import Pass, zonal
 from thalweg.raster.grid import Grid
 
 type Numbers = npt.NDArray[Any]
@@ -106,6 +106,31 @@ def test_every_statistic_is_what_numpy_and_the_library_make_of_it(resolution: in
             for q in percents:
                 rank = np.sort(values)[max(0, math.ceil(q / 100 * values.size) - 1)]
                 assert percentiles[q][at] == pytest.approx(rank, rel=1 / 64, abs=0.5)
+
+
+@pytest.mark.parametrize("rule", list(Rule))
+@pytest.mark.parametrize("bands", [1, 3, 9])
+def test_resolutions_in_one_pass_are_as_each_alone(rule: Rule, bands: int) -> None:
+    # Wide enough for stretches with and without special values.
+    pixels = floods(bands, height=40, width=330)
+    grid = grid_of(pixels)
+    window = Window.of(grid)
+    measures = Measures(tuple(map(str, range(bands))), RULES, rule, histogram=True)
+    together = Pass(grid, window, [9, 5, 8, 10, 7], measures)
+    together.add(window, pixels)
+    for resolution, found in together.statistics().items():
+        alone = measured(pixels, resolution, rule=rule, histogram=True)
+        assert equal(found, replace(alone, measures=measures))
+
+
+def test_narrow_numbers_are_the_same_in_32_bits() -> None:
+    wide = measured(floods(), 7)
+    narrow = replace(wide, narrow=True)
+    for name in ("valid", "nodata", "wet", "mean", "std", "minimum", "wet_share", "wet_area_km2"):
+        expected, found = getattr(wide, name), getattr(narrow, name)
+        assert found.dtype.itemsize == 4
+        assert np.array_equal(found, expected.astype(found.dtype), equal_nan=True)
+    assert narrow.total.dtype == np.int64
 
 
 @pytest.mark.parametrize("rule", list(Rule))

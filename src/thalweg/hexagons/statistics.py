@@ -280,7 +280,9 @@ class CellStatistics:
 
     # Of all cells, [n, bands] or [n, 1] ---------------------------------------------------------
 
-    def _everywhere(self, there: Numbers, elsewhere: Any, dtype: DTypeLike = None) -> Numbers:
+    def _everywhere(
+        self, there: Numbers, elsewhere: Any, dtype: DTypeLike | None = None
+    ) -> Numbers:
         """What the occupied cells have, and the others; each band's side by side where narrow."""
         if not self.narrow:
             found = np.empty((len(self.cells), len(self.measures.bands)), there.dtype)
@@ -327,7 +329,8 @@ class CellStatistics:
         return self._everywhere(self._valid, self._plain if self.measures.zero == "valid" else 0)
 
     def _nodata(self) -> Integers:
-        return self._kind("nodata", NODATA) + self.voids[:, None]
+        nodata = self._kind("nodata", NODATA)
+        return nodata + self.voids[:, None].astype(nodata.dtype)
 
     def _kind(self, meaning: str, column: int) -> Integers:
         counted = self._counted(column)
