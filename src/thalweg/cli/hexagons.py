@@ -42,6 +42,8 @@ Examples:
 \b
   thalweg hexagons plot map.png fathom_fluvial_defended_2050_ssp245_1in100 \\
       -r 7 --country RWA
+
+  thalweg hexagons faults
 """
 
 
