@@ -140,7 +140,7 @@ def kill_and_resume(start_driver: StartDriver, folder: Path, journal: Path, kill
 def test_kill_at_random_moments_then_resume(
     start_driver: StartDriver, folder: Path, journal: Path
 ) -> None:
-    kill_and_resume(start_driver, folder, journal, kills=2)
+    kill_and_resume(start_driver, folder, journal, kills=1)
 
 
 @pytest.mark.slow
