@@ -138,6 +138,7 @@ def test_what_is_wrong_is_named(
         (UsageError, "by area", ("export", out)),
         (UsageError, "by area", ("export", out, "-r", 6, "--areas", "districts")),
         (UsageError, "--code", ("export", out, "-r", 6, "--code", "Z")),
+        (UsageError, "H3 cells", ("export", out, "--areas", "districts", "--country", "RWA")),
         (NoExposure, "countries, districts", ("export", out, "--areas", "towns")),
         (NoExposure, "of the districts", ("export", out, "--areas", "districts", "--code", "A")),
         (UnknownLayer, "1in3", ("export", out, "--areas", "districts", "--layer", "homes_1in3")),
