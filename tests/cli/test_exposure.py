@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from exposed_country import CELLS, write_tables
-from thalweg.catalog.ledger import Artifact
+from recorded import recorded_table
 from thalweg.catalog.sqlite import open_catalog
 from thalweg.cli.exposure import app
 from thalweg.errors import NoExposure, NoTables, UnknownFormat, UnknownLayer, UsageError
@@ -29,28 +29,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
             kind = {"h3_resolution": "6"} if path in cells else {"table": table}
             year = "2020" if "2020" in path.stem else "2050"
             key = str(path.relative_to(folder / "silver"))
-            catalog.record(_artifact(key, {"peril": "fluvial", "year": year, **kind}))
+            told = {"peril": "fluvial", "year": year, **kind}
+            catalog.record(recorded_table(key, "exposure", "homes", told))
     return folder
-
-
-def _artifact(key: str, coordinates: dict[str, str]) -> Artifact:
-    return Artifact(
-        zone="silver",
-        key=key,
-        kind="exposure",
-        pipeline="homes",
-        operator="exposure",
-        operator_version=1,
-        fingerprint=f"{abs(hash(key)):064d}",
-        checksum="c" * 64,
-        size=1,
-        media_type="application/vnd.apache.parquet",
-        coordinates=coordinates,
-        facts={},
-        run_id="test",
-        made_at="2026-01-01T00:00:00+00:00",
-        inputs=(),
-    )
 
 
 def call(workspace: Path, *arguments: object) -> Result:
