@@ -145,9 +145,11 @@ def footprints(method: str, folder: Path) -> None:
             zonal_stats(list(shapes), file, band=band, stats=["max"], all_touched=True)
 
 
-def work(method: str, folder: Path, scenarios: int) -> None:
+def work(method: str, settings: str) -> None:
+    name, _, scenarios = settings.rpartition(":")
+    folder = Path(name)
     if method in OURS:
-        ours(method, folder, scenarios)
+        ours(method, folder, int(scenarios))
     elif method in POINTS:
         points(method, folder)
     else:
@@ -165,7 +167,7 @@ def main() -> None:
         print("|---|---|---|---|---|---|")
         speeds: dict[str, float] = {}
         for method in (*OURS, *POINTS, *FOOTPRINTS):
-            settings = Path(f"{folder}:{scenarios}")
+            settings = f"{folder}:{scenarios}"
             cost = run.measure(Path(__file__), method, settings, 3 if method in OURS else 1)
             given = {**POINTS, **FOOTPRINTS}.get(method, count)
             layers = len(LABELS) * (scenarios if "whole" in method else 1)
@@ -179,9 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "--method" in sys.argv:
-        _, method, settings, repeats = sys.argv[1:]
-        folder, _, scenarios = settings.rpartition(":")
-        run.report_cost(lambda: work(method, Path(folder), int(scenarios)), int(repeats))
-    else:
-        main()
+    run.main(work, main)

@@ -195,7 +195,9 @@ PEERS = {
 RULE_OF = {"thalweg, centre": Rule.CENTRE, "thalweg, area": Rule.AREA}
 
 
-def work(method: str, job: Job) -> None:
+def work(method: str, settings: str) -> None:
+    file, resolution, peers_size = json.loads(settings)
+    job = Job(Path(file), resolution, peers_size)
     if method in RULE_OF:
         ours(job, RULE_OF[method])
     else:
@@ -242,9 +244,8 @@ def main() -> None:
             costs = {}
             for method in METHODS:
                 settings = json.dumps([str(file), resolution, peers_size])
-                costs[method] = run.measure(
-                    Path(__file__), method, Path(settings), 3 if method in RULE_OF else 2
-                )
+                repeats = 3 if method in RULE_OF else 2
+                costs[method] = run.measure(Path(__file__), method, settings, repeats)
                 whole = layers if method in RULE_OF else done_by_peer(method, peers_size)
                 speeds[method] = whole / costs[method].warm / 1e6
             for method, speed in speeds.items():
@@ -257,10 +258,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "--method" in sys.argv:
-        _, method, settings, repeats = sys.argv[1:]
-        file, resolution, peers_size = json.loads(settings)
-        job = Job(Path(file), resolution, peers_size)
-        run.report_cost(lambda: work(method, job), int(repeats), processor_time)
-    else:
-        main()
+    run.main(work, main, processor_time)

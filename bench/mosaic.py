@@ -51,7 +51,8 @@ def tiles(folder: Path) -> list[Tile]:
     return found
 
 
-def work(method: str, folder: Path) -> None:
+def work(method: str, name: str) -> None:
+    folder = Path(name)
     destination = folder / f"{METHODS.index(method)}.tif"
     usual_tiles = [folder / f"usual{row}{column}.tif" for row, column in PLACES]
     if method == "thalweg stream":
@@ -80,8 +81,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "--method" in sys.argv:
-        _, method, name, repeats = sys.argv[1:]
-        run.report_cost(lambda: work(method, Path(name)), int(repeats))
-    else:
-        main()
+    run.main(work, main)

@@ -24,9 +24,9 @@ class Cost:
     memory: int
 
 
-def measure(program: Path, method: str, folder: Path, repeats: int) -> Cost:
-    """Run `program --method METHOD FOLDER REPEATS` in a process of its own."""
-    command = [sys.executable, str(program), "--method", method, str(folder), str(repeats)]
+def measure(program: Path, method: str, given: object, repeats: int) -> Cost:
+    """Run `program --method METHOD GIVEN REPEATS` in a process of its own."""
+    command = [sys.executable, str(program), "--method", method, str(given), str(repeats)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return Cost(**json.loads(done.stdout.splitlines()[-1]))
 
@@ -44,6 +44,19 @@ def report_cost(
     status = Path("/proc/self/status").read_text()
     memory = int(status.split("VmHWM:")[1].split()[0]) >> 10
     print(json.dumps({"cold": seconds[0], "warm": min(seconds[1:] or seconds), "memory": memory}))
+
+
+def main(
+    work: Callable[[str, str], object],
+    compare: Callable[[], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> None:
+    """What a benchmark does when called: one method, with what `measure` gave it, or all."""
+    if "--method" in sys.argv:
+        _, method, given, repeats = sys.argv[1:]
+        report_cost(lambda: work(method, given), int(repeats), clock)
+    else:
+        compare()
 
 
 def verdict(path: Path) -> str:

@@ -37,7 +37,8 @@ def bands(folder: Path, row: int = 0, column: int = 0) -> list[SourceBand]:
     return [SourceBand(str(f), f.name, f"1in{p}", {"return_period": str(p)}) for p, f in periods]
 
 
-def work(method: str, folder: Path) -> None:
+def work(method: str, name: str) -> None:
+    folder = Path(name)
     destination = folder / f"{list(METHODS).index(method)}.tif"
     if method == "thalweg":
         stack(bands(folder), destination, rules=RULES)
@@ -60,8 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if "--method" in sys.argv:
-        _, method, name, repeats = sys.argv[1:]
-        run.report_cost(lambda: work(method, Path(name)), int(repeats))
-    else:
-        main()
+    run.main(work, main)

@@ -2,6 +2,7 @@
 
 An error has a `code` (its class name), a message that names the file, field or line, and a hint
 that says what to do. `transient` errors may pass by themselves and are retried; the others are not.
+They stand in one list, by room: whoever meets a code searches for it here.
 """
 
 from __future__ import annotations

@@ -225,6 +225,11 @@ def test_the_catalogue_is_listed_and_shown(made: tuple[Place, Said]) -> None:
     assert Path(items[item][-1]).is_file()
     shown = place.type("catalog", "show", "fathom-flood-depth", item)
     assert json.loads(shown.out)["id"] == item
+
+
+@pytest.mark.slow
+def test_what_the_catalogue_lacks_is_not_shown(made: tuple[Place, Said]) -> None:
+    place = made[0]
     place.type("catalog", "show", "fathom-flood-depth", "nosuch", code=1)
     place.type("catalog", "show", "nosuch", code=1)
 
@@ -300,25 +305,31 @@ def test_the_doctor_names_what_is_broken_and_how_to_mend_it(
         assert said.err.startswith(f"CatalogUnreadable: {workspace / broken}: ")
 
 
-def test_what_only_reads_makes_no_workspace(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "matrix fathom",
+        "run fathom --retry",
+        pytest.param("runs list", marks=pytest.mark.slow),
+        pytest.param("runs show some-run", marks=pytest.mark.slow),
+        pytest.param("catalog list", marks=pytest.mark.slow),
+        pytest.param("catalog validate", marks=pytest.mark.slow),
+        pytest.param("hexagons list", marks=pytest.mark.slow),
+        pytest.param("hexagons export out.csv -r 6", marks=pytest.mark.slow),
+    ],
+)
+def test_what_only_reads_makes_no_workspace(tmp_path: Path, words: str) -> None:
     """In the wrong folder each of these once left a workspace behind."""
-    place = Place(tmp_path)
-    for words in (
-        ("matrix", "fathom"),
-        ("runs", "list"),
-        ("runs", "show", "some-run"),
-        ("catalog", "list"),
-        ("catalog", "validate"),
-        ("hexagons", "list"),
-        ("hexagons", "export", "out.csv", "-r", 6),
-        ("run", "fathom", "--retry"),
-    ):
-        said = place.type(*words, code=2)
-        assert said.err == (
-            f"UsageError: {tmp_path / 'workspace'}: there is no workspace here\n"
-            "  give its folder by -w, or make one: thalweg run PIPELINE --source FOLDER\n"
-        )
-    said = place.type("doctor").out
+    said = Place(tmp_path).type(*words.split(), code=2)
+    assert said.err == (
+        f"UsageError: {tmp_path / 'workspace'}: there is no workspace here\n"
+        "  give its folder by -w, or make one: thalweg run PIPELINE --source FOLDER\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_makes_no_workspace(tmp_path: Path) -> None:
+    said = Place(tmp_path).type("doctor").out
     assert "is none yet" in said
     assert "zone bronze       is not set: runs need --source" in said
     assert list(tmp_path.iterdir()) == []
@@ -402,14 +413,14 @@ def test_a_run_of_vector_files_tells_warnings_and_suggests_no_matrix(tmp_path: P
     (tmp_path / "source").mkdir()
     (tmp_path / "source/homes.csv").write_text("longitude,latitude\n30,-2\n30,x\n30.1,-2\n")
     (tmp_path / "homes.yaml").write_text(HOMES)
-    said = place.type("run", "homes.yaml", "--source", "source").out
+    said = place.type("run", "homes.yaml", "--source", "source")
     warning = (
         "  buildings homes: rows dropped: 1 bad_number; the report beside the table names them"
     )
-    assert f"\nWarnings:\n{warning}\n" in said
-    assert "thalweg matrix" not in said
-    assert "thalweg catalog list" in said
-    run = json.loads(place.type("runs", "list", "--json").out)[0]["id"]
+    assert f"\nWarnings:\n{warning}\n" in said.out
+    assert "thalweg matrix" not in said.out
+    assert "thalweg catalog list" in said.out
+    run = said.err.splitlines()[0].removeprefix("Run ")
     assert warning in place.type("runs", "show", run).out
     again = place.type("run", "homes.yaml", "--source", "source").out
     assert "Warnings" not in again

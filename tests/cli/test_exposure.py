@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from exposed_country import CELLS, write_tables
-from thalweg.catalog.ledger import Artifact
+from recorded import recorded_table
 from thalweg.catalog.sqlite import open_catalog
 from thalweg.cli.exposure import app
 from thalweg.errors import NoExposure, NoTables, UnknownFormat, UnknownLayer, UsageError
@@ -29,28 +29,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
             kind = {"h3_resolution": "6"} if path in cells else {"table": table}
             year = "2020" if "2020" in path.stem else "2050"
             key = str(path.relative_to(folder / "silver"))
-            catalog.record(_artifact(key, {"peril": "fluvial", "year": year, **kind}))
+            told = {"peril": "fluvial", "year": year, **kind}
+            catalog.record(recorded_table(key, "exposure", "homes", told))
     return folder
-
-
-def _artifact(key: str, coordinates: dict[str, str]) -> Artifact:
-    return Artifact(
-        zone="silver",
-        key=key,
-        kind="exposure",
-        pipeline="homes",
-        operator="exposure",
-        operator_version=1,
-        fingerprint=f"{abs(hash(key)):064d}",
-        checksum="c" * 64,
-        size=1,
-        media_type="application/vnd.apache.parquet",
-        coordinates=coordinates,
-        facts={},
-        run_id="test",
-        made_at="2026-01-01T00:00:00+00:00",
-        inputs=(),
-    )
 
 
 def call(workspace: Path, *arguments: object) -> Result:
@@ -138,6 +119,7 @@ def test_what_is_wrong_is_named(
         (UsageError, "by area", ("export", out)),
         (UsageError, "by area", ("export", out, "-r", 6, "--areas", "districts")),
         (UsageError, "--code", ("export", out, "-r", 6, "--code", "Z")),
+        (UsageError, "H3 cells", ("export", out, "--areas", "districts", "--country", "RWA")),
         (NoExposure, "countries, districts", ("export", out, "--areas", "towns")),
         (NoExposure, "of the districts", ("export", out, "--areas", "districts", "--code", "A")),
         (UnknownLayer, "1in3", ("export", out, "--areas", "districts", "--layer", "homes_1in3")),

@@ -11,7 +11,7 @@ import pytest
 import shapely
 from typer.testing import CliRunner, Result
 
-from thalweg.catalog.ledger import Artifact
+from recorded import recorded_table
 from thalweg.catalog.sqlite import open_catalog
 from thalweg.cli.hexagons import app
 from thalweg.domain.coordinates import Coordinates
@@ -42,28 +42,8 @@ def workspace(tmp_path: Path) -> Path:
     path.parent.mkdir(parents=True)
     write_table(series_table(series, CELLS, {"mean": depth}, countries=countries), path)
     with open_catalog(tmp_path / CATALOG_FILE) as catalog:
-        catalog.record(_artifact(key, series))
+        catalog.record(recorded_table(key, "hexagons", "flood", series.coordinates.to_json()))
     return tmp_path
-
-
-def _artifact(key: str, series: Series) -> Artifact:
-    return Artifact(
-        zone="silver",
-        key=key,
-        kind="hexagons",
-        pipeline="flood",
-        operator="hexagons",
-        operator_version=1,
-        fingerprint="f" * 64,
-        checksum="c" * 64,
-        size=1,
-        media_type="application/vnd.apache.parquet",
-        coordinates=series.coordinates.to_json(),
-        facts={},
-        run_id="test",
-        made_at="2026-01-01T00:00:00+00:00",
-        inputs=(),
-    )
 
 
 def call(workspace: Path, *arguments: object) -> Result:
@@ -142,10 +122,8 @@ def test_rows_of_vector_files_that_were_left_out_are_named(workspace: Path) -> N
     }  # fmt: skip
     series = Series("towns", "towns", "1", Coordinates((("dataset", "towns"),)))
     made = replace(
-        _artifact(key, series),
-        kind="towns",
+        recorded_table(key, "towns", "flood", series.coordinates.to_json()),
         operator="hexagons_vector",
-        fingerprint="e" * 64,
         facts={"faults": faults},
     )
     with open_catalog(workspace / CATALOG_FILE) as catalog:

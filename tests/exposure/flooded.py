@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,8 @@ def buildings(count: int, seed: int = 2, side: float = PIXEL) -> list[shapely.Ge
     return found
 
 
-def pixels_of(shape: shapely.Geometry, rule: str, size: int = SIZE) -> list[tuple[int, int]]:
+@cache
+def pixels_of(shape: shapely.Geometry, rule: str, size: int = SIZE) -> tuple[tuple[int, int], ...]:
     """(row, column) of a building's pixels on the raster, by rasterio or shapely, with a margin."""
     margin = 60
     transform = from_origin(28.0 - margin * PIXEL, margin * PIXEL, PIXEL, PIXEL)
@@ -127,7 +129,7 @@ def pixels_of(shape: shapely.Geometry, rule: str, size: int = SIZE) -> list[tupl
     if not found:
         col, row = ~transform @ (shape.centroid.x, shape.centroid.y)
         found = [(int(np.floor(row)) - margin, int(np.floor(col)) - margin)]
-    return [(r, c) for r, c in found if 0 <= r < size and 0 <= c < size]
+    return tuple((r, c) for r, c in found if 0 <= r < size and 0 <= c < size)
 
 
 def brute(pixels: np.ndarray, shape: shapely.Geometry, rule: str) -> tuple[str, float]:

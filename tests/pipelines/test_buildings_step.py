@@ -123,6 +123,7 @@ def test_a_tile_without_a_threshold_is_named(homes: Homes) -> None:
     assert "1a3" in str(error)
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_nothing_and_the_next_makes_the_same(homes: Homes) -> None:
     homes.run()
     made = {path.name: path.read_bytes() for path in homes.tables("*")}

@@ -106,6 +106,7 @@ def river(periods: int) -> NDArray[np.float32]:
     return depth
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_footprints_of_kampala_in_a_synthetic_river(shared: Path, tmp_path: Path) -> None:
     source = tmp_path / "source"

@@ -99,6 +99,13 @@ def test_every_command_and_what_it_takes_is_documented_and_no_other(docs: Path) 
     }
 
 
+def test_the_help_of_every_command_has_an_example_of_it() -> None:
+    commands = dict(documented.commands_of(get_command(app), "thalweg"))
+    commands.pop("thalweg")  # lists the commands, and the exit codes
+    examples = {name: one.epilog or "" for name, one in commands.items()}
+    assert [name for name, text in examples.items() if not re.search(rf"{name}\b", text)] == []
+
+
 def test_everything_that_python_opens_is_documented_and_nothing_else(docs: Path) -> None:
     told = documented.rows((docs / "python.md").read_text())
     public = {name for kind in (OpenWorkspace, Hexagons) for name in vars(kind) if name[0] != "_"}

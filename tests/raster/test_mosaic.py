@@ -305,8 +305,7 @@ def test_memory_does_not_grow_with_the_height(tmp_path: Path, method: str) -> No
             dataset.transform = rasterio.Affine(SIZE, 0, 29, 0, -SIZE, -1 - row * 2400 * SIZE)
         paths.append(str(path))
     used = []
-    # The first run may have kernels to compile.
-    for count in (4, 4, 16):
+    for count in (4, 16):
         command = [sys.executable, "-c", MEMORY_PROGRAM, str(Path(__file__).parent), method]
         done = subprocess.run(
             [*command, str(tmp_path / "m.tif"), *paths[:count]],
@@ -315,4 +314,4 @@ def test_memory_does_not_grow_with_the_height(tmp_path: Path, method: str) -> No
             text=True,
         )
         used.append(int(done.stdout) >> 10)
-    assert used[2] < used[1] + 80
+    assert used[1] < used[0] + 80

@@ -31,6 +31,7 @@ from thalweg.raster.overviews import Reducer, Resampling
 from thalweg.raster.stack import stack
 from thalweg.raster.verify import verify
 
+QUICK_DTYPES = ("uint8", "int16", "float32")
 ODD_SIZES = [(1, 1), (399, 401), (400, 400), (401, 1201), (1203, 37), (1300, 1250)]
 
 
@@ -69,7 +70,14 @@ def test_gdal_reads_back_every_level(
     verify(path, made)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "dtype",
+    # Each has kernels of its own to compile: seconds, where none is compiled yet.
+    [
+        dtype if dtype in QUICK_DTYPES else pytest.param(dtype, marks=pytest.mark.slow)
+        for dtype in DTYPES
+    ],
+)
 def test_every_dtype(tmp_path: Path, dtype: str) -> None:
     rules = PixelRules(dtype, "m", 99, 0, 98)
     pixels = np.random.default_rng(3).integers(0, 99, (450, 430)).astype(dtype)

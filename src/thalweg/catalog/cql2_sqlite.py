@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from thalweg.catalog.cql2 import ARITHMETIC, COMPARISONS, LOGICAL, SPATIAL, TEMPORAL, Node
+from thalweg.catalog.cql2 import ARITHMETIC, TEMPORAL, Node
+from thalweg.catalog.cql2_sql import SqlConditions, compared
 from thalweg.catalog.geometries import shape_of, spans_of
 from thalweg.catalog.moments import EVER, NEVER
 from thalweg.errors import InvalidFilter
@@ -46,7 +47,7 @@ _TEMPORAL = {
 
 
 @dataclass
-class Compiler:
+class Compiler(SqlConditions):
     """Makes conditions over the columns `number`, `collection_id`, `id`, `starts`, `ends` and
     `document`; what is given stands in `values`, by name, never in the SQL.
 
@@ -56,47 +57,20 @@ class Compiler:
 
     types: Mapping[str, str]
     boxes: bool = True
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def bind(self, value: Any) -> str:
-        """The placeholder of a value."""
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f":{name}"
 
     # Conditions ---------------------------------------------------------------------------------
 
-    def condition(self, node: Node) -> str:
-        """The SQL of a checked filter."""
-        op, args = node["op"], node["args"]
-        if op == "not":
-            return f"NOT ({self.condition(args[0])})"
-        if op in LOGICAL:
-            return "(" + f" {op.upper()} ".join(self.condition(one) for one in args) + ")"
-        if op in SPATIAL:
-            return self.spatial(op, args[1])
+    def predicate(self, op: str, args: list[Node]) -> str:
+        """The SQL of an operator over values."""
         if op in TEMPORAL:
             return self._temporal(op, *args)
         if op.startswith("a_"):
             left, right = (self._array(one) for one in args)
             return f"arrays({self.bind(op)}, {left}, {right})"
-        return self._compared(op, args)
-
-    def _compared(self, op: str, args: list[Node]) -> str:
-        direct = [args[0], *args[1]] if op == "in" else args
-        kind = self._kind(direct)
-        sql = [self._scalar(one, kind) for one in direct]
-        if op in COMPARISONS:
-            return f"({sql[0]} {op} {sql[1]})"
-        if op == "between":
-            return f"({sql[0]} BETWEEN {sql[1]} AND {sql[2]})"
-        if op == "in":
-            return f"({sql[0]} IN ({', '.join(sql[1:])}))"
-        if op == "isNull":
-            return f"({sql[0]} IS NULL)"
-        if kind != "text":
+        kind = self._kind(args)
+        if op == "like" and kind != "text":
             raise InvalidFilter("like compares text, and the property is no text")
-        return f"like_as_sql({sql[0]}, {sql[1]})"
+        return compared(op, [self._scalar(one, kind) for one in args])
 
     def spatial(self, op: str, geometry: Mapping[str, Any]) -> str:
         """The SQL of a spatial condition on an item's geometry."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from thalweg.catalog.ledger import Catalog, Document
-from thalweg.errors import DatabaseError, DatabaseUnavailable
+from thalweg.storage.postgres import postgres_errors
 
 if TYPE_CHECKING:
     from pypgstac.db import PgstacDB
@@ -112,18 +112,7 @@ def _register(database: PgstacDB, types: dict[str, str]) -> None:
 
 @contextmanager
 def _connected(url: str) -> Iterator[PgstacDB]:
-    import psycopg
     from pypgstac.db import PgstacDB
 
-    try:
-        with PgstacDB(dsn=url) as database:
-            yield database
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(_told(error), hint="check database_url") from error
-    except psycopg.Error as error:
-        raise DatabaseError(_told(error), hint="check the rights and extensions there") from error
-
-
-def _told(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    with postgres_errors(), PgstacDB(dsn=url) as database:
+        yield database

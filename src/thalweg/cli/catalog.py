@@ -25,6 +25,8 @@ Examples:
   thalweg catalog show fathom-flood-depth rwa-fluvial-defended-2020-s04e028
 
   thalweg catalog export --format static --out stac
+
+  thalweg catalog validate
 """
 CollectionArgument = Annotated[str, typer.Argument(help="The id of a collection.")]
 

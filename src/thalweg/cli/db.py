@@ -20,11 +20,15 @@ Examples:
 
   export THALWEG_DATABASE_URL=$(thalweg db up)
 
+  thalweg db status
+
   thalweg db migrate
 
   thalweg db load
 
   thalweg db load --back
+
+  thalweg db stop
 """
 
 

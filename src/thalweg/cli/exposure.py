@@ -9,19 +9,15 @@ import typer
 
 from thalweg.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 from thalweg.cli.places import (
-    AreaOption,
-    BboxOption,
-    ColumnOption,
-    CountryOption,
+    ANYWHERE,
     Form,
     FormOption,
     LayersOption,
-    OutlinesOption,
+    Place,
     ResolutionOption,
     Shape,
     ShapeOption,
-    chosen_outlines,
-    chosen_place,
+    takes_place,
 )
 
 app = typer.Typer(
@@ -77,6 +73,7 @@ def list_series(workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
 
 
 @app.command("export", epilog=EXAMPLES)
+@takes_place
 def export_exposure(
     out: Annotated[
         Path,
@@ -96,11 +93,7 @@ def export_exposure(
         typer.Option(help="With --areas, the code of an area. May be repeated; else all."),
     ] = None,
     layer: LayersOption = None,
-    country: CountryOption = None,
-    bbox: BboxOption = None,
-    outlines: OutlinesOption = None,
-    column: ColumnOption = "",
-    area: AreaOption = None,
+    place: Place = ANYWHERE,
     form: FormOption = Form.WIDE,
     shape: ShapeOption = Shape.POLYGON,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
@@ -109,12 +102,10 @@ def export_exposure(
     from thalweg.errors import UsageError
     from thalweg.exposure.areas import export_areas
     from thalweg.hexagons.export import export
-    from thalweg.hexagons.selection import Selection
 
     if (resolution is None) != bool(areas):
         raise UsageError("exposure is by H3 cell or by area", hint="give --resolution or --areas")
-    of_cells = [country, bbox, outlines, column, area]
-    if (areas and any(of_cells)) or (code and not areas):
+    if (areas and place != ANYWHERE) or (code and not areas):
         raise UsageError("--code chooses areas, the other options H3 cells")
     cells, by_area = _tables(workspace)
     if resolution is None:
@@ -127,17 +118,13 @@ def export_exposure(
             form=form.value,
         )
     else:
-        selection = Selection(
-            resolution,
-            tuple(layer or ()),
-            tuple(country or ()),
-            chosen_place(bbox, outlines, column, area),
-        )
+        selection = place.cells(resolution, layer)
         rows = export(cells, out.absolute(), selection, form=form.value, shape=shape.value)
     typer.echo(f"{rows} rows in {out}")
 
 
 @app.command("plot", epilog=EXAMPLES)
+@takes_place
 def plot_exposure(
     out: Annotated[Path, typer.Argument(help="The picture to write: .png.")],
     layer: Annotated[
@@ -146,28 +133,22 @@ def plot_exposure(
     resolution: ResolutionOption,
     threshold: ThresholdOption = 0.5,
     title: Annotated[str, typer.Option(help="A title of your own.")] = "",
-    country: CountryOption = None,
-    bbox: BboxOption = None,
-    outlines: OutlinesOption = None,
-    column: ColumnOption = "",
-    area: AreaOption = None,
+    place: Place = ANYWHERE,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw a map (PNG) of the buildings in the water, with borders of countries or --outlines."""
     from thalweg.exposure.aggregate import above
     from thalweg.exposure.report import EXPOSED
     from thalweg.hexagons.plot import plot
-    from thalweg.hexagons.selection import Selection
 
     cells, _ = _tables(workspace)
-    place = chosen_place(bbox, outlines, column, area)
     plot(
         cells,
         out.absolute(),
         layer,
-        Selection(resolution, countries=tuple(country or ()), place=place),
+        place.cells(resolution),
         statistic=f"exposed_{above(threshold)}",
-        borders=chosen_outlines(outlines, column),
+        borders=place.borders(),
         title=title or f"Buildings in more than {threshold:g} m of water\n{layer}",
         legend=EXPOSED,
     )

@@ -11,19 +11,15 @@ import typer
 
 from thalweg.cli.options import DEFAULT_WORKSPACE, JsonOption, WorkspaceOption
 from thalweg.cli.places import (
-    AreaOption,
-    BboxOption,
-    ColumnOption,
-    CountryOption,
+    ANYWHERE,
     Form,
     FormOption,
     LayersOption,
-    OutlinesOption,
+    Place,
     ResolutionOption,
     Shape,
     ShapeOption,
-    chosen_outlines,
-    chosen_place,
+    takes_place,
 )
 
 app = typer.Typer(help="Export and draw statistics by hexagon (H3 cell).", no_args_is_help=True)
@@ -42,6 +38,8 @@ Examples:
 \b
   thalweg hexagons plot map.png fathom_fluvial_defended_2050_ssp245_1in100 \\
       -r 7 --country RWA
+
+  thalweg hexagons faults
 """
 
 
@@ -98,6 +96,7 @@ def list_faults(
 
 
 @app.command("export", epilog=EXAMPLES)
+@takes_place
 def export_hexagons(
     out: Annotated[
         Path,
@@ -105,30 +104,21 @@ def export_hexagons(
     ],
     resolution: ResolutionOption,
     layer: LayersOption = None,
-    country: CountryOption = None,
-    bbox: BboxOption = None,
-    outlines: OutlinesOption = None,
-    column: ColumnOption = "",
-    area: AreaOption = None,
+    place: Place = ANYWHERE,
     form: FormOption = Form.WIDE,
     shape: ShapeOption = Shape.POLYGON,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Write the statistics of a place to a file for other tools."""
     from thalweg.hexagons.export import export
-    from thalweg.hexagons.selection import Selection
 
-    selection = Selection(
-        resolution,
-        tuple(layer or ()),
-        tuple(country or ()),
-        chosen_place(bbox, outlines, column, area),
-    )
+    selection = place.cells(resolution, layer)
     rows = export(_tables(workspace), out.absolute(), selection, form=form.value, shape=shape.value)
     typer.echo(f"{rows} rows in {out}")
 
 
 @app.command("plot", epilog=EXAMPLES)
+@takes_place
 def plot_hexagons(
     out: Annotated[Path, typer.Argument(help="The picture to write: .png.")],
     layer: Annotated[
@@ -137,26 +127,19 @@ def plot_hexagons(
     resolution: ResolutionOption,
     statistic: Annotated[str, typer.Option(help="The statistic to draw.")] = "mean",
     title: Annotated[str, typer.Option(help="A title other than the layer's id.")] = "",
-    country: CountryOption = None,
-    bbox: BboxOption = None,
-    outlines: OutlinesOption = None,
-    column: ColumnOption = "",
-    area: AreaOption = None,
+    place: Place = ANYWHERE,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw one layer as a map (PNG), with the borders of countries or of --outlines."""
     from thalweg.hexagons.plot import plot
-    from thalweg.hexagons.selection import Selection
 
-    place = chosen_place(bbox, outlines, column, area)
-    selection = Selection(resolution, countries=tuple(country or ()), place=place)
     plot(
         _tables(workspace),
         out.absolute(),
         layer,
-        selection,
+        place.cells(resolution),
         statistic=statistic,
-        borders=chosen_outlines(outlines, column),
+        borders=place.borders(),
         title=title,
     )
     typer.echo(str(out))

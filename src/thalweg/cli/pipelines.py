@@ -18,6 +18,8 @@ app = typer.Typer(help="List, show and validate pipelines.", no_args_is_help=Tru
 EXAMPLES = """
 Examples:
 
+  thalweg pipelines list
+
   thalweg pipelines show fathom > my-delivery.yaml
 
   thalweg pipelines validate my-delivery.yaml --path rwa/RAIN/2020/1in5/s01e030.tif

@@ -20,6 +20,8 @@ Examples:
   thalweg runs list
 
   thalweg runs show RUN --json
+
+  thalweg runs cancel RUN
 """
 _COUNTS = ("made", "failed", "missing")
 RunArgument = Annotated[str, typer.Argument(help="The id of a run, as `runs list` shows it.")]

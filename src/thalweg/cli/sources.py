@@ -26,11 +26,17 @@ Examples:
 
   thalweg sources list --theme flood_risk
 
+  thalweg sources themes
+
   thalweg sources show fathom_rwa_fluvial_defended_2050_ssp245_1in100
 
   thalweg sources add people.yaml
 """
 ADD_EXAMPLES = """
+Examples:
+
+  thalweg sources add people.yaml
+
 A whole file:
 
   id: people_2020

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +10,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import shapely
 
-from thalweg.errors import DatabaseError, DatabaseUnavailable, PackageMissing
 from thalweg.exposure.table import GEOMETRY
+from thalweg.storage.postgres import connected
 
 if TYPE_CHECKING:
     import psycopg
@@ -111,26 +109,3 @@ def _csv(batch: pa.RecordBatch) -> bytes:
     sink = pa.BufferOutputStream()
     pa_csv.write_csv(batch, sink, pa_csv.WriteOptions(include_header=False))
     return bytes(sink.getvalue())
-
-
-@contextmanager
-def connected(url: str) -> Iterator[psycopg.Connection]:
-    """A connection to a database, its errors as errors of Thalweg."""
-    try:
-        import psycopg
-    except ImportError as error:
-        raise PackageMissing(
-            "this needs psycopg", hint="pip install 'thalweg[postgres]'"
-        ) from error
-    try:
-        with psycopg.connect(url, connect_timeout=10) as connection:
-            yield connection
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(_told(error), hint="check database_url") from error
-    except psycopg.Error as error:
-        raise DatabaseError(_told(error), hint="check the rights and extensions there") from error
-
-
-def _told(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from thalweg.catalog.cql2 import ARITHMETIC, COMPARISONS, LOGICAL, SPATIAL, Node
+from thalweg.catalog.cql2 import ARITHMETIC, Node
+from thalweg.catalog.cql2_sql import SqlConditions, compared
 from thalweg.catalog.geometries import shape_of
 from thalweg.features.tables import GEOMETRY, ID, FeatureTable
 
 
 @dataclass
-class Compiler:
+class Compiler(SqlConditions):
     """Makes conditions; what is given stands in `values`, by name, never in the SQL."""
 
     table: FeatureTable
-    values: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._kinds = {one.name: one.kind for one in self.table.columns}
 
-    def bind(self, value: Any) -> str:
-        """The placeholder of a value."""
-        name = f"v{len(self.values)}"
-        self.values[name] = value
-        return f":{name}"
-
-    def condition(self, node: Node) -> str:
-        """The SQL of a filter of `checked_filter`."""
-        if isinstance(node, bool):
-            return "1" if node else "0"
-        op, args = node["op"], node["args"]
-        if op == "not":
-            return f"NOT ({self.condition(args[0])})"
-        if op in LOGICAL:
-            return "(" + f" {op.upper()} ".join(self.condition(one) for one in args) + ")"
-        if op in SPATIAL:
-            return self._spatial(op, args[1])
-        sql = [self._value(one) for one in ([args[0], *args[1]] if op == "in" else args)]
-        if op in COMPARISONS:
-            return f"({sql[0]} {op} {sql[1]})"
-        if op == "between":
-            return f"({sql[0]} BETWEEN {sql[1]} AND {sql[2]})"
-        if op == "in":
-            return f"({sql[0]} IN ({', '.join(sql[1:])}))"
-        if op == "isNull":
-            return f"({sql[0]} IS NULL)"
-        return f"like_as_sql({sql[0]}, {sql[1]})"
+    def predicate(self, op: str, args: list[Node]) -> str:
+        """The SQL of an operator over values."""
+        return compared(op, [self._value(one) for one in args])
 
     def near(self, bounds: tuple[float, float, float, float]) -> str:
         """The SQL of features whose box touches another: by the R*Tree alone."""
@@ -63,7 +39,8 @@ class Compiler:
             for name, down in sort
         )
 
-    def _spatial(self, op: str, geometry: Mapping[str, Any]) -> str:
+    def spatial(self, op: str, geometry: Mapping[str, Any]) -> str:
+        """The SQL of a spatial condition on a feature's geometry."""
         shape = shape_of(geometry)
         exact = f"relates({self.bind(op)}, {quoted(GEOMETRY)}, {self.bind(shape.wkb)})"
         if op == "s_disjoint":

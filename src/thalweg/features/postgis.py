@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import shapely
 
-from thalweg.exposure.postgis import connected
 from thalweg.features.schema import SCHEMA
 from thalweg.features.tables import (
     GEOMETRY,
@@ -21,6 +20,7 @@ from thalweg.features.tables import (
     check_name,
     no_table,
 )
+from thalweg.storage.postgres import connected
 
 if TYPE_CHECKING:
     import psycopg

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from thalweg.errors import DatabaseError
-from thalweg.exposure.postgis import connected
+from thalweg.storage.postgres import connected
 
 SCHEMA = "features"
 REVISION = 1

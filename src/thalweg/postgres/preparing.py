@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from thalweg.catalog import pgstac
 from thalweg.errors import DatabaseOutdated
-from thalweg.exposure.postgis import connected
 from thalweg.features import schema
+from thalweg.storage.postgres import connected
 
 
 @dataclass(frozen=True)

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pystac
 import pytest
-import uvicorn
-from fastapi import FastAPI
+from listening import listening
 from pystac_client import Client
 
 from thalweg.api.app import create_app
 from thalweg.pipelines.workspace import Workspace
 
 SQUARE = '{"type":"Polygon","coordinates":[[[28,-3],[30,-3],[30,-1],[28,-1],[28,-3]]]}'
-
-
-@contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
-    config = uvicorn.Config(app, "127.0.0.1", 0, log_level="error")
-    server = uvicorn.Server(config)
-    with config.bind_socket() as socket:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(params=["embedded", "postgresql"])
