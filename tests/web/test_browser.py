@@ -127,9 +127,6 @@ def test_a_click_tells_the_depths_of_the_place(visit: Open) -> None:
     assert "lon=30" in page.url
 
 
-@pytest.mark.skip(
-    reason="tiles beyond an item are 404, which the page logs as errors: to be mended"
-)
 def test_the_slider_changes_tiles_and_address(visit: Open) -> None:
     page = visit("/flood")
     page.locator("#slider").focus()
@@ -140,7 +137,6 @@ def test_the_slider_changes_tiles_and_address(visit: Open) -> None:
     assert page.locator("output").inner_text() == "once in 20 years"
 
 
-@pytest.mark.skip(reason="the tiles of the new choice did not come within 120 s: to be looked into")
 def test_a_choice_changes_the_panel_and_the_address(visit: Open) -> None:
     page = visit("/flood?year=2020&peril=fluvial")
     page.get_by_text("2050", exact=True).click()
@@ -198,7 +194,6 @@ def test_errors_are_told_where_the_answer_would_be(browser: Any, url: str) -> No
     page.close()
 
 
-@pytest.mark.skip(reason="the two maps of /hexagons bear one label: to be mended")
 @pytest.mark.skipif(not AXE.exists(), reason="no axe-core: script/bootstrap, with npm")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
