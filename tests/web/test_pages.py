@@ -14,6 +14,7 @@ from site_world import COLLECTION, TERRAIN
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import load_settings
 from thalweg.web.part import create_site
+from thalweg.web.vendor import STATIC_FOLDER
 
 ITEM = "fluvial-2050-ssp245"
 PAGES = [
@@ -26,7 +27,20 @@ PAGES = [
     "/flood/point?lon=30&lat=-1.5",
     "/hexagons",
     "/hexagons?theme=exposure",
+    "/docs",
 ]
+OF_LIBRARIES = [
+    "/features",
+    "/features/collections",
+    "/raster/colorMaps",
+    "/raster/colorMaps/viridis",
+    "/raster/tileMatrixSets",
+    "/raster/tileMatrixSets/WebMercatorQuad",
+    f"/raster/collections/{COLLECTION}/items/{ITEM}/tiles",
+    f"/raster/collections/{COLLECTION}/items/{ITEM}/tiles/WebMercatorQuad",
+]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+FETCHED = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -71,6 +85,25 @@ def test_no_page_holds_or_fetches_foreign_code(client: TestClient, path: str) ->
     assert all(one["src"].startswith("/static/") for one in page.all("script"))
     assert not any("style" in one or name.startswith("on") for _, one in page.tags for name in one)
     assert "<script>alert" not in answer.text
+
+
+@pytest.mark.parametrize("path", [*PAGES, *OF_LIBRARIES])
+def test_nothing_is_fetched_from_another_host(client: TestClient, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    fetched = [
+        one[FETCHED[tag]] or "" for tag, one in Page(answer.text).tags if FETCHED.get(tag) in one
+    ]
+    assert [one for one in fetched if not one.startswith(("/static/", "/raster/", "data:"))] == []
+
+
+def test_our_own_scripts_and_styles_name_no_host() -> None:
+    own = [file for file in STATIC_FOLDER.iterdir() if file.suffix in (".js", ".css")]
+
+    assert own
+    assert [file.name for file in own if re.search(r"https?://|[\"'(]//", file.read_text())] == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from thalweg.api import openapi
 from thalweg.api.app import PARTS as API
 from thalweg.api.app import create_app
 from thalweg.api.caching import IMMUTABLE_SECONDS
@@ -15,7 +16,7 @@ from thalweg.api.services import Services
 from thalweg.api.tables.held import opened
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import Settings
-from thalweg.web import basemap, catalogue, flood, hexagons, home
+from thalweg.web import basemap, catalogue, docs, flood, hexagons, home
 from thalweg.web.pipelines import Pipelines
 from thalweg.web.vendor import STATIC_FOLDER
 
@@ -39,6 +40,8 @@ def install(app: FastAPI, services: Services) -> None:
     app.state.pipelines = Pipelines(services.workspace)
     for room in (home, catalogue, flood, hexagons, basemap):
         app.include_router(room.router)
+    # No route of FastAPI's: what the service takes is told without a key, as in /openapi.json.
+    app.add_route("/docs", docs.page, name=openapi.DOCS, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC_FOLDER), name="static")
 
 
