@@ -148,6 +148,31 @@ class TestErrors:
         assert "ItemNotFound" in answer.text
         assert "<code>mine</code>" in answer.text
 
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [
+            ("/nothing/here", 404),
+            ("/stac/collections/none", 404),
+            (f"/raster/collections/{COLLECTION}/items/{ITEM}/point/0,0", 404),
+            ("/api/flood/point?lon=1", 400),
+            ("/static/none.js", 404),
+            ("/catalogue?q=" + "x" * 20_000, 413),
+        ],
+    )
+    def test_browsers_are_told_by_a_page_and_all_others_by_the_one_body(
+        self, client: TestClient, path: str, status: int
+    ) -> None:
+        page = client.get(path, headers=BROWSER)
+        body = client.get(path, headers={"Accept": "application/json, text/html"})
+
+        assert page.status_code == body.status_code == status
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["cache-control"] == "no-store"
+        assert 'role="alert"' in page.text
+        assert '<a class="button" href="/">' in page.text
+        assert set(body.json()) == {"code", "message", "hint", "request_id"}
+        assert body.json()["code"] in page.text
+
     def test_a_part_of_a_page_has_a_part_for_its_error(self, client: TestClient) -> None:
         answer = client.get("/catalogue?bbox=1,2", headers=PARTIAL)
 

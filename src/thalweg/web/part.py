@@ -17,6 +17,7 @@ from thalweg.api.tables.held import opened
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import Settings
 from thalweg.web import basemap, catalogue, docs, flood, hexagons, home
+from thalweg.web.pages import error_page
 from thalweg.web.pipelines import Pipelines
 from thalweg.web.vendor import STATIC_FOLDER
 
@@ -37,6 +38,7 @@ class _Static(StaticFiles):
 
 def install(app: FastAPI, services: Services) -> None:
     """Adds the pages, the tiles of the base map, and the static files."""
+    app.state.error_page = error_page
     app.state.pipelines = Pipelines(services.workspace)
     for room in (home, catalogue, flood, hexagons, basemap):
         app.include_router(room.router)
