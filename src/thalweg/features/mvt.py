@@ -171,7 +171,8 @@ def _lines_of(geometries: Geometries) -> tuple[Geometries, Numbers, NDArray[np.b
 
 def _begins(numbers: Numbers) -> NDArray[np.bool_]:
     """Where another number begins than stood before."""
-    return np.diff(numbers, prepend=-1) != 0
+    begins: NDArray[np.bool_] = np.diff(numbers, prepend=-1) != 0
+    return begins
 
 
 def _value(value: Any) -> bytes:
