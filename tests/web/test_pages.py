@@ -14,6 +14,7 @@ from site_world import COLLECTION, TERRAIN
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import load_settings
 from thalweg.web.part import create_site
+from thalweg.web.vendor import STATIC_FOLDER
 
 ITEM = "fluvial-2050-ssp245"
 PAGES = [
@@ -26,7 +27,20 @@ PAGES = [
     "/flood/point?lon=30&lat=-1.5",
     "/hexagons",
     "/hexagons?theme=exposure",
+    "/docs",
 ]
+OF_LIBRARIES = [
+    "/features",
+    "/features/collections",
+    "/raster/colorMaps",
+    "/raster/colorMaps/viridis",
+    "/raster/tileMatrixSets",
+    "/raster/tileMatrixSets/WebMercatorQuad",
+    f"/raster/collections/{COLLECTION}/items/{ITEM}/tiles",
+    f"/raster/collections/{COLLECTION}/items/{ITEM}/tiles/WebMercatorQuad",
+]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+FETCHED = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -73,6 +87,25 @@ def test_no_page_holds_or_fetches_foreign_code(client: TestClient, path: str) ->
     assert "<script>alert" not in answer.text
 
 
+@pytest.mark.parametrize("path", [*PAGES, *OF_LIBRARIES])
+def test_nothing_is_fetched_from_another_host(client: TestClient, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    fetched = [
+        one[FETCHED[tag]] or "" for tag, one in Page(answer.text).tags if FETCHED.get(tag) in one
+    ]
+    assert [one for one in fetched if not one.startswith(("/static/", "/raster/", "data:"))] == []
+
+
+def test_our_own_scripts_and_styles_name_no_host() -> None:
+    own = [file for file in STATIC_FOLDER.iterdir() if file.suffix in (".js", ".css")]
+
+    assert own
+    assert [file.name for file in own if re.search(r"https?://|[\"'(]//", file.read_text())] == []
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_links_and_pictures_lead_somewhere(client: TestClient, path: str) -> None:
     page = Page(client.get(path).text)
@@ -114,6 +147,31 @@ class TestErrors:
         assert 'role="alert"' in answer.text
         assert "ItemNotFound" in answer.text
         assert "<code>mine</code>" in answer.text
+
+    @pytest.mark.parametrize(
+        ("path", "status"),
+        [
+            ("/nothing/here", 404),
+            ("/stac/collections/none", 404),
+            (f"/raster/collections/{COLLECTION}/items/{ITEM}/point/0,0", 404),
+            ("/api/flood/point?lon=1", 400),
+            ("/static/none.js", 404),
+            ("/catalogue?q=" + "x" * 20_000, 413),
+        ],
+    )
+    def test_browsers_are_told_by_a_page_and_all_others_by_the_one_body(
+        self, client: TestClient, path: str, status: int
+    ) -> None:
+        page = client.get(path, headers=BROWSER)
+        body = client.get(path, headers={"Accept": "application/json, text/html"})
+
+        assert page.status_code == body.status_code == status
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert page.headers["cache-control"] == "no-store"
+        assert 'role="alert"' in page.text
+        assert '<a class="button" href="/">' in page.text
+        assert set(body.json()) == {"code", "message", "hint", "request_id"}
+        assert body.json()["code"] in page.text
 
     def test_a_part_of_a_page_has_a_part_for_its_error(self, client: TestClient) -> None:
         answer = client.get("/catalogue?bbox=1,2", headers=PARTIAL)

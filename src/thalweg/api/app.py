@@ -65,6 +65,8 @@ def create_app(workspace: Workspace, settings: Settings, parts: Sequence[Part] =
         summary="Earth data, catalogued, verified and served",
         version=__version__,
         lifespan=lifespan,
+        # Pages above this room show the document; FastAPI's own are made of code from elsewhere.
+        docs_url=None,
         redoc_url=None,
         dependencies=[Depends(reading_allowed), Depends(refuse_unknown_parameters)],
         separate_input_output_schemas=False,

@@ -1,4 +1,4 @@
-"""One error body everywhere, and the table of statuses.
+"""One error body everywhere, as JSON or for people as a page, and the table of statuses.
 
 `code`, `message`, `hint` and `request_id`: nothing of an error that was not foreseen, but the id to
 look it up by.
@@ -7,13 +7,13 @@ look it up by.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
@@ -61,6 +61,10 @@ STATUSES: Mapping[type[ThalwegError], int] = {
 }
 
 
+PAGE = "thalweg.page"
+"""What is true in the scope of a request whose answer is a page, whatever the client accepts."""
+
+
 class ErrorBody(BaseModel):
     """What every error of the service looks like."""
 
@@ -68,6 +72,10 @@ class ErrorBody(BaseModel):
     message: str = Field(description="What is wrong, with figures.")
     hint: str = Field(description="What to do about it.")
     request_id: str = Field(description="The id of the request, as in the header X-Request-ID.")
+
+
+type ErrorPage = Callable[[Request, int, ErrorBody], Response]
+"""What shows an error to people, if `app.state.error_page` is one."""
 
 
 def status_of(error: ThalwegError) -> int:
@@ -83,20 +91,31 @@ def request_id(request: Request) -> str:
     return str(request.scope.get("thalweg.request_id", ""))
 
 
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks: only those name HTML, and not JSON."""
+    accepted = request.headers.get("accept", "")
+    return bool(request.scope.get(PAGE)) or ("text/html" in accepted and "json" not in accepted)
+
+
 def error_response(
     request: Request, status: int, code: str, message: str, hint: str = ""
-) -> JSONResponse:
+) -> Response:
     """The answer that an error becomes."""
     body = ErrorBody(code=code, message=message, hint=hint, request_id=request_id(request))
-    headers = {"Cache-Control": "no-store"}
+    page: ErrorPage | None = getattr(request.app.state, "error_page", None)
+    if page is not None and wants_page(request):
+        answer = page(request, status, body)
+    else:
+        answer = JSONResponse(body.model_dump(), status)
+    answer.headers["Cache-Control"] = "no-store"
     if status in RETRY_SECONDS:
-        headers["Retry-After"] = str(RETRY_SECONDS[status])
+        answer.headers["Retry-After"] = str(RETRY_SECONDS[status])
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body.model_dump(), status, headers)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
 
 
-def response_of(request: Request, error: ThalwegError) -> JSONResponse:
+def response_of(request: Request, error: ThalwegError) -> Response:
     """The answer to a named error; of what is wrong on our side the text stays in the log."""
     status = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -104,7 +123,7 @@ def response_of(request: Request, error: ThalwegError) -> JSONResponse:
     return error_response(request, status, error.code, error.message, error.hint)
 
 
-def unforeseen(request: Request, error: Exception) -> JSONResponse:
+def unforeseen(request: Request, error: Exception) -> Response:
     """The answer to an error that nobody foresaw: an id to quote, and the rest in the log."""
     _logger.error("%s: unforeseen", request_id(request), exc_info=error)
     return error_response(
@@ -128,23 +147,25 @@ def install_error_handlers(app: FastAPI, of_libraries: Mapping[type[Exception], 
     app.add_exception_handler(ValidationError, _handle_invalid)
 
 
-async def _handle_named(request: Request, error: Exception) -> JSONResponse:
+async def _handle_named(request: Request, error: Exception) -> Response:
     assert isinstance(error, ThalwegError)
     return response_of(request, error)
 
 
-async def _handle_http(request: Request, error: Exception) -> JSONResponse:
+async def _handle_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unforeseen(request, error)
     hint = _HINTS.get(status, "")
-    answer = error_response(request, status, _code(status), str(error.detail), hint)
+    told = str(error.detail)
+    message = _MESSAGES.get(status, told) if told == status.phrase else told
+    answer = error_response(request, status, _code(status), message, hint)
     answer.headers.update(error.headers or {})
     return answer
 
 
-async def _handle_invalid(request: Request, error: Exception) -> JSONResponse:
+async def _handle_invalid(request: Request, error: Exception) -> Response:
     """400, as OGC and STAC have it."""
     assert isinstance(error, (RequestValidationError, ValidationError))
     told = "; ".join(_told(one) for one in error.errors()[:5])
@@ -154,7 +175,7 @@ async def _handle_invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _handler_of_library(status: int) -> Any:
-    async def handle(request: Request, error: Exception) -> JSONResponse:
+    async def handle(request: Request, error: Exception) -> Response:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return unforeseen(request, error)
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -176,6 +197,10 @@ def _code(status: HTTPStatus) -> str:
     return status.phrase.title().replace(" ", "").replace("-", "")
 
 
+_MESSAGES = {
+    HTTPStatus.NOT_FOUND: "there is nothing at this path",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this path does not take that method",
+}
 _HINTS = {
     HTTPStatus.NOT_FOUND: "/docs tells what paths there are",
     HTTPStatus.METHOD_NOT_ALLOWED: "/docs tells what methods a path takes",

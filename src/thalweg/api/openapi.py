@@ -1,17 +1,20 @@
-"""One OpenAPI document for all parts."""
+"""One OpenAPI document for all parts, and `/docs`, which libraries' landing pages lead to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import RedirectResponse
 
 from thalweg.api.errors import ErrorBody
 from thalweg.api.parts import Part
 
 _ERRORS = {"4XX": "The request cannot be answered as it stands", "503": "A dependency is away"}
+DOCS = "swagger_ui_html"
+"""The name by which libraries look for the route of `/docs`."""
 _REFERENCE = {"$ref": "#/components/schemas/ErrorBody"}
 
 
@@ -32,6 +35,12 @@ def install(app: FastAPI, parts: Sequence[Part]) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]  # the documented way
+    # Where a part has a page for it, that one comes first.
+    app.add_route("/docs", _docs, name=DOCS, include_in_schema=False)
+
+
+def _docs(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/openapi.json")
 
 
 def _with_errors(document: dict[str, Any]) -> dict[str, Any]:

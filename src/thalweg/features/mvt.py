@@ -1,9 +1,13 @@
-"""Vector tiles: Mapbox Vector Tile 2.1, https://github.com/mapbox/vector-tile-spec."""
+"""Vector tiles: Mapbox Vector Tile 2.1, https://github.com/mapbox/vector-tile-spec.
+
+All geometries of a layer are placed, drawn and written at once, in arrays.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,36 +16,39 @@ from numpy.typing import NDArray
 
 type Geometries = NDArray[np.object_]
 type Box = tuple[float, float, float, float]
+type Numbers = NDArray[np.int64]
 
 EXTENT = 4096
 BUFFER = 256
 _INVISIBLE = 0.25
-_FEW = 512  # below it, arrays cost more than they save
 _MOVE, _LINE, _CLOSE = 1, 2, 15
 _POINT, _LINESTRING, _POLYGON = 1, 2, 3
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINESTRING, 5: _LINESTRING, 3: _POLYGON, 6: _POLYGON}
+_FEWEST_SIMPLIFIED = 6  # a square with its closing point is as simple as can be
 
 
-def on_tile(geometries: Geometries, box: Box) -> Geometries:
+def on_tile(geometries: Geometries, box: Box, tolerance: float = _INVISIBLE) -> Geometries:
     """Geometries in the units of a tile, from its upper left corner, cut a little beyond it.
 
-    `box` is the tile's, in the geometries' own units. Coordinates are whole numbers, and polygons
-    valid; what is nothing any more is None.
+    `box` is the tile's, in the geometries' own units; what moves outlines by less than `tolerance`
+    units of the tile is left out. Coordinates are whole numbers, and polygons valid; what is
+    nothing any more is None.
     """
     left, bottom, right, top = box
     scale = np.array([EXTENT / (right - left), -EXTENT / (top - bottom)])
     points = (shapely.get_coordinates(geometries) - (left, top)) * scale
     moved = shapely.set_coordinates(geometries.copy(), points)
-    reach = (-BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
     boxes = shapely.bounds(moved)
     beyond = (boxes[:, :2] < -BUFFER).any(axis=1) | (boxes[:, 2:] > EXTENT + BUFFER).any(axis=1)
-    for at in np.flatnonzero(beyond):
-        moved[at] = shapely.clip_by_rect(moved[at], *reach)
+    reach = (-BUFFER, -BUFFER, EXTENT + BUFFER, EXTENT + BUFFER)
+    moved[beyond] = shapely.clip_by_rect(moved[beyond], *reach)
     # Fewer points, before anything costly is done to them.
-    moved = shapely.simplify(moved, _INVISIBLE, preserve_topology=False)
-    crossed = ~shapely.is_valid(moved)
-    moved[crossed] = shapely.make_valid(moved[crossed])
-    whole = shapely.set_precision(moved, 1.0)
+    detailed = shapely.get_num_coordinates(moved) >= _FEWEST_SIMPLIFIED
+    moved[detailed] = shapely.simplify(moved[detailed], tolerance, preserve_topology=False)
+    whole = shapely.set_coordinates(moved.copy(), np.rint(shapely.get_coordinates(moved)))
+    # Few cross themselves or vanish when they are rounded, and to mend them takes long.
+    crossed = ~shapely.is_valid(whole)
+    whole[crossed] = shapely.set_precision(shapely.make_valid(moved[crossed]), 1.0)
     return _of_dimension(whole, shapely.get_dimensions(geometries))
 
 
@@ -50,34 +57,33 @@ def layer(
     geometries: Geometries,
     properties: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """A tile of one layer; properties that are None are left out, geometries with theirs."""
-    keys: dict[str, int] = {}
-    values: dict[bytes, int] = {}
-    body = bytearray(_text(1, name))
+    """A tile of one layer; properties that are None are left out, geometries with theirs.
+
+    Tiles of several layers are those of each, one after the other; that of none is empty.
+    """
+    shown = np.flatnonzero(~shapely.is_missing(geometries))
+    if not len(shown):
+        return b""
     # On screens y grows downwards, which turns all rings round.
-    geometries = shapely.orient_polygons(geometries, exterior_cw=False)
-    types = shapely.get_type_id(geometries).tolist()
-    for lines, type_id, held in zip(_lines_of(geometries), types, properties, strict=True):
-        if not lines:
-            continue
-        tags = [
-            number
-            for key, value in held.items()
-            if value is not None
-            for number in (
-                keys.setdefault(key, len(keys)),
-                values.setdefault(_value(value), len(values)),
-            )
-        ]
-        kind = _KINDS[type_id]
-        body += _block(
-            2,
-            _packed(2, tags) + _varint(3 << 3) + _varint(kind) + _packed(4, _commands(lines, kind)),
-        )
-    body += b"".join(_text(3, key) for key in keys)
-    body += b"".join(_block(4, value) for value in values)
-    body += _varint(5 << 3) + _varint(EXTENT) + _varint(15 << 3) + _varint(2)
-    return _block(3, bytes(body))
+    drawn = shapely.orient_polygons(geometries[shown], exterior_cw=False)
+    kinds = [_KINDS[type_id] for type_id in shapely.get_type_id(drawn).tolist()]
+    keys, values, tags = _tagged([properties[at] for at in shown.tolist()])
+    features = [
+        _block(2, b"%b\x18%c%b" % (_block(2, told), kind, _block(4, drawing)))
+        for told, kind, drawing in zip(tags, kinds, _drawings(drawn), strict=True)
+    ]
+    return _block(
+        3,
+        b"".join(
+            [
+                _text(1, name),
+                *features,
+                *(_text(3, key) for key in keys),
+                *(_block(4, value) for value in values),
+                _varint(5 << 3) + _varint(EXTENT) + _varint(15 << 3) + _varint(2),
+            ]
+        ),
+    )
 
 
 def _of_dimension(geometries: Geometries, dimensions: NDArray[np.int_]) -> Geometries:
@@ -96,85 +102,104 @@ def _of_dimension(geometries: Geometries, dimensions: NDArray[np.int_]) -> Geome
     return found
 
 
-def _lines_of(geometries: Geometries) -> list[list[list[list[int]]]]:
-    """The points of all rings, lines or points of each geometry, all read at once."""
+def _tagged(
+    properties: Sequence[Mapping[str, Any]],
+) -> tuple[list[str], list[bytes], list[bytes]]:
+    """Names and values, each once, and of each feature the numbers of its own."""
+    keys: dict[str, int] = {}
+    values: dict[bytes, int] = {}
+    tags: list[int] = []
+    ends = [0]
+    for held in properties:
+        for key, value in held.items():
+            if value is not None:
+                tags += (
+                    keys.setdefault(key, len(keys)),
+                    values.setdefault(_value(value), len(values)),
+                )
+        ends.append(len(tags))
+    return list(keys), list(values), list(_split(np.array(tags, np.int64), np.array(ends)))
+
+
+def _drawings(geometries: Geometries) -> Iterator[bytes]:
+    """The drawing of each geometry (4.3 of the specification), all of whole numbers."""
+    lines, owners, closed = _lines_of(geometries)
+    points = shapely.get_coordinates(lines).astype(np.int64)
+    of_line = np.repeat(np.arange(len(lines)), shapely.get_num_coordinates(lines))
+    # Without what is drawn twice, and without the point that closes a ring.
+    twice = ~_begins(of_line)
+    twice[1:] &= (points[1:] == points[:-1]).all(axis=1)
+    points, of_line = points[~twice], of_line[~twice]
+    closing = closed[of_line] & np.roll(_begins(of_line), -1)
+    points, of_line = points[~closing], of_line[~closing]
+    owner = owners[of_line]
+    dots = shapely.get_dimensions(geometries) == 0
+
+    steps = np.diff(points, axis=0, prepend=[[0, 0]])
+    first_of_owner = _begins(owner)
+    steps[first_of_owner] = points[first_of_owner]
+    steps = steps << 1 ^ steps >> 63
+    # A run is what one pair of commands draws: a line, or all points of a geometry of points.
+    begins = np.where(dots[owner], first_of_owner, _begins(of_line))
+    starts = np.flatnonzero(begins)
+    counts = np.diff(starts, append=len(points))
+    dotted, ring = dots[owner[starts]], closed[of_line[starts]]
+    lengths = 1 + 2 * counts + ~dotted + ring
+    at = np.cumsum(lengths) - lengths
+
+    numbers = np.empty(int(lengths.sum()), np.int64)
+    within = np.arange(len(points)) - np.repeat(starts, counts)
+    places = np.repeat(at + 1, counts) + 2 * within + ((within > 0) & ~np.repeat(dotted, counts))
+    numbers[places], numbers[places + 1] = steps.T
+    numbers[at] = _MOVE | np.where(dotted, counts, 1) << 3
+    numbers[at[~dotted] + 3] = _LINE | (counts[~dotted] - 1) << 3
+    numbers[(at + lengths)[ring] - 1] = _CLOSE
+    ends = np.append(at[_begins(owner[starts])], len(numbers))
+    return _split(numbers, ends)
+
+
+def _lines_of(geometries: Geometries) -> tuple[Geometries, Numbers, NDArray[np.bool_]]:
+    """All rings, lines and points, the number of the geometry of each, and whether it is a ring."""
     parts, owners = shapely.get_parts(geometries, return_index=True)
     areal = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
     rings, of_part = shapely.get_rings(parts[areal], return_index=True)
     lines = np.concatenate([rings, parts[~areal]])
     owners = np.concatenate([owners[areal][of_part], owners[~areal]])
-    points = shapely.get_coordinates(lines).astype(np.int64).tolist()
-    found: list[list[list[list[int]]]] = [[] for _ in geometries]
-    begin = 0
-    for owner, count in zip(
-        owners.tolist(), shapely.get_num_coordinates(lines).tolist(), strict=True
-    ):
-        found[owner].append(points[begin : begin + count])
-        begin += count
-    return found
+    order = np.argsort(owners, kind="stable")
+    return lines[order], owners[order], order < len(rings)
 
 
-def _commands(lines: list[list[list[int]]], kind: int) -> list[int]:
-    """The drawing of a geometry (4.3 of the specification)."""
-    pen = [0, 0]
-    if kind == _POINT:
-        points = [point for line in lines for point in line]
-        return [_MOVE | len(points) << 3, *_steps(points, pen)]
-    commands: list[int] = []
-    for line in lines:
-        points = line[:-1] if kind == _POLYGON else line
-        steps = _steps(points, pen)
-        commands += [_MOVE | 1 << 3, *steps[:2], _LINE | len(points) - 1 << 3, *steps[2:]]
-        if kind == _POLYGON:
-            commands.append(_CLOSE)
-        pen = points[-1]
-    return commands
-
-
-def _steps(points: Sequence[Sequence[int]], pen: Sequence[int]) -> list[int]:
-    """From point to point, each number in zigzag: 0, -1, 1, -2 as 0, 1, 2, 3."""
-    steps: list[int] = []
-    x, y = pen
-    for to_x, to_y in points:
-        right, down = to_x - x, to_y - y
-        steps += (right << 1 ^ right >> 63, down << 1 ^ down >> 63)
-        x, y = to_x, to_y
-    return steps
+def _begins(numbers: Numbers) -> NDArray[np.bool_]:
+    """Where another number begins than stood before."""
+    begins: NDArray[np.bool_] = np.diff(numbers, prepend=-1) != 0
+    return begins
 
 
 def _value(value: Any) -> bytes:
     """A value as the message `Value`; what has no type there is told as text."""
     if isinstance(value, bool):
-        return _varint(7 << 3) + _varint(int(value))
+        return b"\x38%c" % value
     if isinstance(value, int):
-        if value >= 0:
-            return _varint(5 << 3) + _varint(value)
-        return _varint(6 << 3) + _varint(~value << 1 | 1)
+        return b"\x28" + _varint(value) if value >= 0 else b"\x30" + _varint(~value << 1 | 1)
     if isinstance(value, float):
-        return _varint(3 << 3 | 1) + struct.pack("<d", value)
+        return b"\x19" + struct.pack("<d", value)
     return _text(1, str(value))
 
 
-def _packed(field: int, numbers: Sequence[int]) -> bytes:
-    if not numbers:
-        return b""
-    if len(numbers) < _FEW:
-        return _block(field, b"".join(map(_varint, numbers)))
-    return _block(field, _varints(np.array(numbers, np.uint64)))
-
-
-def _varints(numbers: NDArray[np.uint64]) -> bytes:
-    """Numbers one after the other, each in as many groups of seven bits as it needs."""
+def _split(numbers: Numbers, ends: Numbers) -> Iterator[bytes]:
+    """Numbers as varints, cut at `ends`, of which the first is 0: in groups of seven bits."""
+    unsigned = numbers.astype(np.uint64)
     limits = np.array([1 << 7 * groups for groups in range(1, 10)], np.uint64)
-    lengths = np.searchsorted(limits, numbers, side="right") + 1
-    starts = np.cumsum(lengths) - lengths
-    body = np.zeros(int(lengths.sum()), np.uint8)
-    for group in range(int(lengths.max())):
+    lengths = np.searchsorted(limits, unsigned, side="right") + 1
+    starts = np.append(0, np.cumsum(lengths))
+    body = np.zeros(int(starts[-1]), np.uint8)
+    for group in range(int(lengths.max(initial=0))):
         held = lengths > group
         more = np.where(lengths[held] > group + 1, 128, 0).astype(np.uint64)
-        bits = numbers[held] >> np.uint64(7 * group) & np.uint64(127)
-        body[starts[held] + group] = bits | more
-    return body.tobytes()
+        bits = unsigned[held] >> np.uint64(7 * group) & np.uint64(127)
+        body[starts[:-1][held] + group] = bits | more
+    written = body.tobytes()
+    return (written[begin:end] for begin, end in pairwise(starts[ends].tolist()))
 
 
 def _text(field: int, text: str) -> bytes:
@@ -182,7 +207,7 @@ def _text(field: int, text: str) -> bytes:
 
 
 def _block(field: int, body: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(body)) + body
+    return b"%c%b%b" % (field << 3 | 2, _varint(len(body)), body)
 
 
 def _varint(number: int) -> bytes:

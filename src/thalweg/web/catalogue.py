@@ -91,7 +91,8 @@ async def item(request: Request, services: Held, collection_id: str, item_id: st
 
 def _facts(properties: Document) -> dict[str, Any]:
     """What is told of an item apart from what the page shows elsewhere."""
-    named = {name: value for name, value in properties.items() if name.startswith(PREFIX)}
+    # By name, for PostgreSQL keeps no order of properties.
+    named = {name: properties[name] for name in sorted(properties) if name.startswith(PREFIX)}
     wanted = ("proj:code", "proj:shape", "table:row_count", "processing:lineage")
     return {**named, **{name: properties[name] for name in wanted if name in properties}}
 

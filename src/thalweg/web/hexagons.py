@@ -17,6 +17,7 @@ from thalweg.hexagons.tables import Described
 from thalweg.web.pages import PageRoute, is_partial, rendered
 from thalweg.web.pipelines import Pipelines
 from thalweg.web.scenarios import Choice, Titles, choose
+from thalweg.web.words import plain
 
 _FAVOURITES = ("mean", "exposed_above_50cm", "buildings")
 _FAVOURITE_PERIOD = 100.0
@@ -51,7 +52,19 @@ class Explored:
         """The greatest value of each resolution: colours end there."""
         return {one["resolution"]: one["max"] or 0 for one in self.summary}
 
-    def cells(self) -> Document:
+    def pane(self, root: str) -> Document:
+        """What a map of it has to know; `root` stands before all paths."""
+        return {
+            "path": f"{root}/api/hexagons/{self.theme}/cells",
+            "cells": self._cells(),
+            "statistic": plain(self.statistic),
+            "period": self.period,
+            "unit": self.unit,
+            "resolutions": self.resolutions,
+            "most": self.most,
+        }
+
+    def _cells(self) -> Document:
         """The parameters that its cells are asked for by."""
         told: Document = {"series": self.series, "statistic": self.statistic}
         return told if self.period is None else {**told, "return_period": f"{self.period:g}"}

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from thalweg import __version__
-from thalweg.api.errors import ErrorBody, unforeseen
+from thalweg.api.errors import PAGE, ErrorBody
 from thalweg.api.services import services_of
 from thalweg.web.vendor import STATIC_FOLDER, has_vendor_files
 from thalweg.web.words import FILTERS
@@ -48,22 +48,22 @@ class PageRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def page(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except Exception as error:
-                return _error_page(request, await _answer_to(request, error))
+            request.scope[PAGE] = True
+            return await handler(request)
 
         return page
 
 
 def rendered(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page, or the part of one that HTMX asks for, from a template of `templates/`."""
+    scope = request.scope
     content = (
         _environment()
         .get_template(template)
         .render(
             request=request,
-            root=request.scope.get("root_path", ""),
+            # Below a mount, as of static files, `root_path` is the mount's.
+            root=scope.get("app_root_path", scope.get("root_path", "")),
             base_url=str(request.base_url).rstrip("/"),
             version=__version__,
             stamp=_stamp(),
@@ -82,25 +82,10 @@ def is_partial(request: Request) -> bool:
     return request.headers.get("hx-request-type") == "partial"
 
 
-async def _answer_to(request: Request, error: Exception) -> JSONResponse:
-    """The answer of the service's own handler of that error."""
-    handlers = request.app.exception_handlers
-    for kind in type(error).__mro__:
-        if kind in handlers:
-            answer: JSONResponse = await handlers[kind](request, error)
-            return answer
-    return unforeseen(request, error)
-
-
-def _error_page(request: Request, answer: JSONResponse) -> Response:
-    body = ErrorBody.model_validate_json(bytes(answer.body))
+def error_page(request: Request, status: int, error: ErrorBody) -> Response:
+    """What is wrong, in words, and a way on; or the part of a page that HTMX asked for."""
     template = "error_part.html" if is_partial(request) else "error.html"
-    page = rendered(request, template, answer.status_code, error=body, told=answer.status_code)
-    for name in ("retry-after", "www-authenticate"):
-        if name in answer.headers:
-            page.headers[name] = answer.headers[name]
-    page.headers["Cache-Control"] = "no-store"
-    return page
+    return rendered(request, template, status, error=error, told=status)
 
 
 @cache

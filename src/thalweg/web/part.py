@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from thalweg.api import openapi
 from thalweg.api.app import PARTS as API
 from thalweg.api.app import create_app
 from thalweg.api.caching import IMMUTABLE_SECONDS
@@ -15,7 +16,8 @@ from thalweg.api.services import Services
 from thalweg.api.tables.held import opened
 from thalweg.pipelines.workspace import Workspace
 from thalweg.settings import Settings
-from thalweg.web import basemap, catalogue, flood, hexagons, home
+from thalweg.web import basemap, catalogue, docs, flood, hexagons, home
+from thalweg.web.pages import error_page
 from thalweg.web.pipelines import Pipelines
 from thalweg.web.vendor import STATIC_FOLDER
 
@@ -36,9 +38,12 @@ class _Static(StaticFiles):
 
 def install(app: FastAPI, services: Services) -> None:
     """Adds the pages, the tiles of the base map, and the static files."""
+    app.state.error_page = error_page
     app.state.pipelines = Pipelines(services.workspace)
     for room in (home, catalogue, flood, hexagons, basemap):
         app.include_router(room.router)
+    # No route of FastAPI's: what the service takes is told without a key, as in /openapi.json.
+    app.add_route("/docs", docs.page, name=openapi.DOCS, include_in_schema=False)
     app.mount("/static", _Static(directory=STATIC_FOLDER), name="static")
 
 

@@ -62,9 +62,10 @@ def choose(scenarios: Sequence[Scenario], wished: Mapping[str, str], titles: Tit
     """The scenario that is nearest to the wish, dimension by dimension in their order.
 
     A wish that no scenario has with those before it gives way to the first value that one has.
-    `scenarios` is not empty, and all have the same dimensions.
+    `scenarios` is not empty, and all have the same dimensions. Those that some scenario lacks come
+    last: today's climate has no emission scenario, and whoever asks for 2050 is to be given one.
     """
-    names = list(scenarios[0])
+    names = sorted(scenarios[0], key=lambda name: any(one[name] == NONE for one in scenarios))
     left = list(scenarios)
     chosen: dict[str, str] = {}
     dimensions = []

@@ -15,6 +15,8 @@ VENDOR_FILES = {
     "maplibre-gl.css": "maplibre-gl/dist/maplibre-gl.css",
     "h3-js.umd.js": "h3-js/dist/h3-js.umd.js",
     "deck.min.js": "deck.gl/dist.min.js",
+    "swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
+    "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
 }
 """By name in `VENDOR_FOLDER`: the file of an npm package that script/web copies there."""
 

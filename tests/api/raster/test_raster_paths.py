@@ -148,6 +148,18 @@ def test_a_mosaic_joins_what_lies_side_by_side(service: TestClient) -> None:
     assert [one["name"] for one in told["assets"]] == [f"{FLOODS}/{EAST}"]
 
 
+def test_a_tile_where_a_mosaic_has_nothing_is_an_empty_answer(service: TestClient) -> None:
+    mosaic = f"/raster/collections/{FLOODS}"
+    tile = f"tiles/WebMercatorQuad/{tile_of(0.5, 10.5, 9)}"
+    where = {"filter": CHOSEN, "bidx": 1}
+
+    there = service.get(f"{mosaic}/{tile}", params=where)
+
+    assert (there.status_code, there.content) == (204, b"")
+    assert service.get(f"{mosaic}/point/0.5,10.5", params=where).status_code == 404
+    assert service.get(f"{ITEM}/{tile}", params={"bidx": 1}).status_code == 404
+
+
 def test_a_mosaic_of_several_scenarios_is_refused(service: TestClient) -> None:
     answer = service.get(
         f"/raster/collections/{FLOODS}/tiles/WebMercatorQuad/{tile_of(30.4, -0.5, 9)}?bidx=1"

@@ -22,8 +22,8 @@ def install(app: FastAPI, services: Services) -> None:
     from morecantile.errors import PointOutsideTMSBounds
 
     from thalweg.api.features.endpoints import FeaturesEndpoints
-    from thalweg.api.features.pages import TEMPLATES
     from thalweg.api.features.requests import collection_of, collections_of
+    from thalweg.api.pages import templates
 
     # Of corners of collections that reach the poles; tipg cuts off what lies beyond.
     warnings.filterwarnings("ignore", category=PointOutsideTMSBounds)
@@ -37,7 +37,7 @@ def install(app: FastAPI, services: Services) -> None:
         router=APIRouter(),
         title="Thalweg: features",
         router_prefix=PREFIX,
-        templates=TEMPLATES,
+        templates=templates(with_crumbs=True),
         with_tiles_viewer=False,
         **given,
         supported_tms=TileMatrixSets({"WebMercatorQuad": tms.get("WebMercatorQuad")}),

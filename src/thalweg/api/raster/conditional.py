@@ -1,4 +1,4 @@
-"""Answers that clients may keep: `ETag`, `Cache-Control`, and 304 before anything is read."""
+"""Answers that clients may keep, 304 before anything is read, and 204 for tiles with nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from rio_tiler.errors import EmptyMosaicError
 
 from thalweg import __version__
 from thalweg.api.raster.source import Raster
@@ -24,7 +25,11 @@ class _NotModified(Exception):  # noqa: N818 - no error, but an early answer
 
 
 class ConditionalRoute(APIRoute):
-    """A route whose answer has the headers that `validate` noted."""
+    """A route whose answer has the headers that `validate` noted.
+
+    A tile where a mosaic has nothing is 204, as of titiler: a map asks for all tiles around its
+    rasters and GDAL fills such blocks with nothing, while both take a 404 for a fault.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler: Callable[[Request], Any] = super().get_route_handler()
@@ -35,6 +40,10 @@ class ConditionalRoute(APIRoute):
                 response = await handler(request)
             except _NotModified:
                 response = Response(status_code=HTTPStatus.NOT_MODIFIED)
+            except EmptyMosaicError:
+                if "z" not in request.path_params:
+                    raise
+                response = Response(status_code=HTTPStatus.NO_CONTENT)
             response.headers.update(getattr(request.state, "validators", {}))
             return response
 

@@ -17,6 +17,7 @@ from titiler.core.factory import ColorMapFactory, TilerFactory, TMSFactory
 from titiler.extensions.wmts import wmtsExtension
 from titiler.mosaic.factory import MosaicTilerFactory
 
+from thalweg.api.pages import templates
 from thalweg.api.parts import Part
 from thalweg.api.raster import legend
 from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_request
@@ -70,9 +71,10 @@ def install(app: FastAPI, services: Services) -> None:
     legend.install(items.router)
     app.include_router(items.router, prefix=ITEM, tags=["Raster of an item"])
     _install_mosaics(app, shared)
-    tms = TMSFactory(supported_tms=TILE_MATRIX_SETS, router_prefix=PREFIX)
+    pages = templates(with_crumbs=False)
+    tms = TMSFactory(supported_tms=TILE_MATRIX_SETS, router_prefix=PREFIX, templates=pages)
     app.include_router(tms.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
-    maps = ColorMapFactory(supported_colormaps=COLORMAPS, router_prefix=PREFIX)
+    maps = ColorMapFactory(supported_colormaps=COLORMAPS, router_prefix=PREFIX, templates=pages)
     app.include_router(maps.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
 
 
@@ -140,6 +142,7 @@ def _shared(services: Services) -> dict[str, Any]:
         "environment_dependency": environment_of,
         "render_func": rendered,
         "supported_tms": TILE_MATRIX_SETS,
+        "templates": templates(with_crumbs=False),
         "add_viewer": False,
     }
 

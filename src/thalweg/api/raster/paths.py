@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Path, Query, Request
 from morecantile import Tile
+from rio_tiler.errors import EmptyMosaicError
 
 from thalweg.api.items import collection_of, item_of, items_of
 from thalweg.api.raster.checks import TILE_MATRIX_SETS
@@ -147,6 +148,8 @@ async def _mosaic(request: Request, name: str, search: ItemSearch) -> Mosaic:
     found = await items_of(services, _within(search, place))
     items = [item for item in found if is_raster(item)]
     if not items:
+        if "z" in request.path_params:
+            raise EmptyMosaicError("no raster of the search is on the tile")
         raise OutsideData(
             "no raster of the search is there", hint="see /stac/search for where there are some"
         )

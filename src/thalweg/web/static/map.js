@@ -49,7 +49,7 @@ export function makeMap(container, bounds, options = {}) {
   const map = new maplibregl.Map({
     container, style: style(), bounds, fitBoundsOptions: { padding: 30 },
     maxZoom: 16, dragRotate: false, pitchWithRotate: false, touchPitch: false,
-    attributionControl: false, hash: true, ...options,
+    attributionControl: false, hash: true, locale: { "Map.Title": container.dataset.title }, ...options,
   });
   map.touchZoomRotate.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
