@@ -28,6 +28,7 @@ TITLE = "The files themselves, with Range: COGs, tables"
 _CHUNK = 256 << 10
 # What is published ends its name so in its fingerprint, and is never another.
 _PUBLISHED = re.compile(r"\.[0-9a-f]{8}\.[a-z]+$")
+_ANY_MEDIA_TYPE = "application/octet-stream"
 _MEDIA_TYPES = {
     ".tif": COG_MEDIA_TYPE,
     ".parquet": PARQUET_MEDIA_TYPE,
@@ -36,6 +37,7 @@ _MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".png": "image/png",
 }
+_CONTENT: dict[str, Any] = {one: {} for one in (*_MEDIA_TYPES.values(), _ANY_MEDIA_TYPE)}
 
 router = APIRouter(prefix=PREFIX, tags=["Files"])
 
@@ -82,8 +84,8 @@ def is_signed(request: Request, path: str) -> bool:
     methods=["GET"],
     response_class=Response,
     responses={
-        200: {"description": "The whole file", "content": {"application/octet-stream": {}}},
-        206: {"description": "The range that was asked for"},
+        200: {"description": "The whole file", "content": _CONTENT},
+        206: {"description": "The range that was asked for", "content": _CONTENT},
         304: {"description": "The client has it already"},
         307: {"description": "The object is in a store: this is a signed link to it"},
         416: {"description": "The range begins beyond the end of the file"},
@@ -162,7 +164,7 @@ def _answer(request: Request, path: Path, zone: Zone, key: str) -> Response:
     else:
         status, headers["Content-Range"] = 206, part.header
     headers["Content-Length"] = str(part.length)
-    media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+    media_type = _MEDIA_TYPES.get(path.suffix, _ANY_MEDIA_TYPE)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
     return StreamingResponse(_bytes(path, part), status, headers, media_type)

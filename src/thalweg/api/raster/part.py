@@ -19,7 +19,7 @@ from titiler.mosaic.factory import MosaicTilerFactory
 
 from thalweg.api.parts import Part
 from thalweg.api.raster import legend
-from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_request
+from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_picture, check_request
 from thalweg.api.raster.colormaps import COLORMAPS
 from thalweg.api.raster.conditional import ConditionalRoute
 from thalweg.api.raster.parameters import (
@@ -72,7 +72,11 @@ def install(app: FastAPI, services: Services) -> None:
     _install_mosaics(app, shared)
     tms = TMSFactory(supported_tms=TILE_MATRIX_SETS, router_prefix=PREFIX)
     app.include_router(tms.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
-    maps = ColorMapFactory(supported_colormaps=COLORMAPS, router_prefix=PREFIX)
+    maps = ColorMapFactory(
+        router=APIRouter(dependencies=[Depends(check_picture)]),
+        supported_colormaps=COLORMAPS,
+        router_prefix=PREFIX,
+    )
     app.include_router(maps.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
 
 
