@@ -63,7 +63,7 @@ def main() -> None:
 
 def compare(name: str, both: tuple[Callable[[str], str], ...], places: list[str]) -> None:
     """Turn and turn about, so that what else the machine does falls on both."""
-    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(TOGETHER) as pool:
+    with httpx.Client(timeout=600) as client, ThreadPoolExecutor(TOGETHER) as pool:
         seconds: list[list[float]] = [[], []]
         for address in both:
             client.get(address(places[0])).raise_for_status()
@@ -87,7 +87,7 @@ def compare(name: str, both: tuple[Callable[[str], str], ...], places: list[str]
 def memory(process: int, urls: list[str]) -> str:
     """What the process holds as thousands of tiles go by."""
     held = []
-    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(TOGETHER) as pool:
+    with httpx.Client(timeout=600) as client, ThreadPoolExecutor(TOGETHER) as pool:
         for n in range(10):
             rounds = [urls[i % len(urls)] for i in range(n * MANY // 10, (n + 1) * MANY // 10)]
             list(pool.map(lambda url: client.get(url).raise_for_status(), rounds))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
@@ -59,6 +59,16 @@ def served_href(request: Request, href: str) -> str:
         root = services.workspace.zone(name).href("x")[:-1]
         if href.startswith(root):
             return file_url(request, name, href.removeprefix(root))
+    return href
+
+
+def stored_href(request: Request, href: str) -> str:
+    """What `served_href` made a link of, with its signature or without; else the href itself."""
+    services = services_of(request)
+    base = f"{str(request.base_url).rstrip('/')}{PREFIX}/"
+    zone, _, key = href.removeprefix(base).partition("?")[0].partition("/")
+    if href.startswith(base) and key and zone in services.settings.serve.file_zones:
+        return services.workspace.zone(zone).href(unquote(key))
     return href
 
 
