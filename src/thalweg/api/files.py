@@ -14,13 +14,14 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from thalweg.api.caching import cache_headers, is_held
+from thalweg.api.errors import response_of
 from thalweg.api.parts import Part
 from thalweg.api.ranges import ByteRange, byte_range
 from thalweg.api.services import Held, Services, services_of
 from thalweg.api.signing import EXPIRES, SIGNATURE, Signer
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE
 from thalweg.catalog.stac import COG_MEDIA_TYPE
-from thalweg.errors import ObjectNotFound
+from thalweg.errors import ObjectNotFound, RangeNotSatisfiable
 from thalweg.storage.zones import Zone
 
 PREFIX = "/files"
@@ -167,7 +168,12 @@ def _answer(request: Request, path: Path, zone: Zone, key: str) -> Response:
     }
     if is_held(request, etag):
         return Response(status_code=304, headers=headers)
-    part = _part(request, etag, found.size)
+    try:
+        part = _part(request, etag, found.size)
+    except RangeNotSatisfiable as error:
+        refusal = response_of(request, error)
+        refusal.headers["Content-Range"] = f"bytes */{found.size}"
+        return refusal
     status = 200
     if part is None:
         part = ByteRange(0, found.size - 1, found.size)

@@ -130,7 +130,7 @@ class EmbeddedTransactions(AsyncBaseTransactionsClient):  # type: ignore[misc]
         return given
 
 
-class StoredTransactions(StoredAssets, EmbeddedTransactions):
+class StoredTransactions(StoredAssets, EmbeddedTransactions):  # type: ignore[misc]
     """Writes to the workspace's own catalogue, by links to `/files` too."""
 
 
