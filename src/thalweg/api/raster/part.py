@@ -18,7 +18,7 @@ from titiler.extensions.wmts import wmtsExtension
 from titiler.mosaic.factory import MosaicTilerFactory
 
 from thalweg.api.parts import Part
-from thalweg.api.raster import legend
+from thalweg.api.raster import by_query, legend
 from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_picture, check_request
 from thalweg.api.raster.colormaps import COLORMAPS
 from thalweg.api.raster.conditional import ConditionalRoute
@@ -78,6 +78,7 @@ def install(app: FastAPI, services: Services) -> None:
         router_prefix=PREFIX,
     )
     app.include_router(maps.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
+    app.include_router(by_query.router, prefix=PREFIX)
 
 
 def _install_mosaics(app: FastAPI, shared: dict[str, Any]) -> None:
