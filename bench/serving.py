@@ -1,6 +1,7 @@
 """Serving tiles: ours against plain titiler on the same COG, each in a process of its own.
 
 python bench/serving.py WORKSPACE [COLLECTION ITEM]
+python bench/serving.py WORKSPACE --memory    (what the process holds, by thousands of tiles)
 """
 
 from __future__ import annotations
@@ -25,12 +26,17 @@ _START_SECONDS = 180
 
 def main() -> None:
     workspace = Path(sys.argv[1]).absolute()
-    collection, item = sys.argv[2:4] or ("fathom-flood-depth", "rwa-fluvial-defended-2020-s04e028")
+    chosen = [one for one in sys.argv[2:4] if one != "--memory"]
+    collection, item = chosen or ("fathom-flood-depth", "rwa-fluvial-defended-2020-s04e028")
     with running("ours", str(workspace)) as (ours, process):
         document = httpx.get(f"{ours}/stac/collections/{collection}/items/{item}").json()
         file = document["assets"]["data"]["href"]
         places = list(tiles(document["bbox"]))
         base = f"{ours}/raster/collections/{collection}"
+        if "--memory" in sys.argv:
+            address = f"{base}/items/{item}/tiles/WebMercatorQuad/"
+            print(memory(process, [f"{address}{tile}.png?bidx=5" for tile in places]))
+            return
         with running("titiler", file) as (theirs, _):
             rows: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
                 "item tile": (
@@ -57,7 +63,7 @@ def main() -> None:
 
 def compare(name: str, both: tuple[Callable[[str], str], ...], places: list[str]) -> None:
     """Turn and turn about, so that what else the machine does falls on both."""
-    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(TOGETHER) as pool:
+    with httpx.Client(timeout=600) as client, ThreadPoolExecutor(TOGETHER) as pool:
         seconds: list[list[float]] = [[], []]
         for address in both:
             client.get(address(places[0])).raise_for_status()
@@ -81,11 +87,12 @@ def compare(name: str, both: tuple[Callable[[str], str], ...], places: list[str]
 def memory(process: int, urls: list[str]) -> str:
     """What the process holds as thousands of tiles go by."""
     held = []
-    with httpx.Client(timeout=60) as client, ThreadPoolExecutor(TOGETHER) as pool:
+    with httpx.Client(timeout=600) as client, ThreadPoolExecutor(TOGETHER) as pool:
         for n in range(10):
             rounds = [urls[i % len(urls)] for i in range(n * MANY // 10, (n + 1) * MANY // 10)]
             list(pool.map(lambda url: client.get(url).raise_for_status(), rounds))
             held.append(resident_mb(process))
+            print(f"{(n + 1) * MANY // 10} tiles: {held[-1]} MB", file=sys.stderr, flush=True)
     return f"Resident after each {MANY // 10} of {MANY} tiles: {', '.join(map(str, held))} MB"
 
 
@@ -123,7 +130,7 @@ def _wait_for(url: str) -> None:
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end:
         try:
-            httpx.get(url).raise_for_status()
+            httpx.get(url, timeout=60).raise_for_status()
             return
         except httpx.HTTPError:
             time.sleep(0.2)

@@ -15,9 +15,9 @@ from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Artifact
 from thalweg.domain.coordinates import Coordinates
 from thalweg.domain.pixels import PixelRules
 from thalweg.domain.tables import TableFacts
-from thalweg.exposure.aggregate import Exposure, Question, above
+from thalweg.exposure.aggregate import Exposure, Question
 from thalweg.exposure.exposed import areas_exposure, cells_exposure
-from thalweg.hexagons.layers import Series
+from thalweg.hexagons.layers import Series, above
 from thalweg.hexagons.tables import (
     partition,
     series_table,

@@ -107,6 +107,7 @@ def test_ranges_that_are_none_are_passed_over_and_those_beyond_refused(client: T
         assert (answer.status_code, len(answer.content)) == (200, len(CONTENT)), asked
     beyond = client.get(URL, headers={"Range": "bytes=512000-"})
     assert (beyond.status_code, beyond.json()["code"]) == (416, "RangeNotSatisfiable")
+    assert beyond.headers["content-range"] == f"bytes */{len(CONTENT)}"
 
 
 @given(st.integers(0, 50), st.integers(0, 60), st.integers(0, 60))

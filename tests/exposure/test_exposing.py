@@ -27,7 +27,6 @@ from thalweg.exposure.aggregate import (
     Exposure,
     Groups,
     Question,
-    above,
     fixed_sums,
     losses_of,
 )
@@ -39,7 +38,7 @@ from thalweg.exposure.pixel_lists import Rule
 from thalweg.exposure.prepared import AreasFile
 from thalweg.exposure.sampling import MEASURED, OUTSIDE, SPECIAL, UNKNOWN, Depths, Raster
 from thalweg.hexagons.expected import expected_annual
-from thalweg.hexagons.layers import Series
+from thalweg.hexagons.layers import Series, above
 from thalweg.hexagons.tables import describe
 from thalweg.hexagons.tables import write_table as write_cells
 

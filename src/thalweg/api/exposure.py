@@ -14,8 +14,8 @@ from thalweg.api.tables.asked import DEFAULT_LIMIT, DIMENSIONS, Wanted, example
 from thalweg.api.tables.held import HeldTables, opened, tables_held
 from thalweg.api.tables.query import query_of_cells, with_periods
 from thalweg.errors import InvalidRequest, NoExposure
-from thalweg.exposure.aggregate import above
 from thalweg.hexagons import queries
+from thalweg.hexagons.layers import above
 from thalweg.hexagons.queries import AREA_KEYS, chosen, statistics_of, values_of
 from thalweg.hexagons.tables import Described
 

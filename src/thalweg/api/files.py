@@ -8,19 +8,20 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from thalweg.api.caching import cache_headers, is_held
+from thalweg.api.errors import response_of
 from thalweg.api.parts import Part
 from thalweg.api.ranges import ByteRange, byte_range
 from thalweg.api.services import Held, Services, services_of
 from thalweg.api.signing import EXPIRES, SIGNATURE, Signer
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE
 from thalweg.catalog.stac import COG_MEDIA_TYPE
-from thalweg.errors import ObjectNotFound
+from thalweg.errors import ObjectNotFound, RangeNotSatisfiable
 from thalweg.storage.zones import Zone
 
 PREFIX = "/files"
@@ -28,6 +29,7 @@ TITLE = "The files themselves, with Range: COGs, tables"
 _CHUNK = 256 << 10
 # What is published ends its name so in its fingerprint, and is never another.
 _PUBLISHED = re.compile(r"\.[0-9a-f]{8}\.[a-z]+$")
+_ANY_MEDIA_TYPE = "application/octet-stream"
 _MEDIA_TYPES = {
     ".tif": COG_MEDIA_TYPE,
     ".parquet": PARQUET_MEDIA_TYPE,
@@ -36,6 +38,7 @@ _MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".png": "image/png",
 }
+_CONTENT: dict[str, Any] = {one: {} for one in (*_MEDIA_TYPES.values(), _ANY_MEDIA_TYPE)}
 
 router = APIRouter(prefix=PREFIX, tags=["Files"])
 
@@ -57,6 +60,16 @@ def served_href(request: Request, href: str) -> str:
         root = services.workspace.zone(name).href("x")[:-1]
         if href.startswith(root):
             return file_url(request, name, href.removeprefix(root))
+    return href
+
+
+def stored_href(request: Request, href: str) -> str:
+    """What `served_href` made a link of, with its signature or without; else the href itself."""
+    services = services_of(request)
+    base = f"{str(request.base_url).rstrip('/')}{PREFIX}/"
+    zone, _, key = href.removeprefix(base).partition("?")[0].partition("/")
+    if href.startswith(base) and key and zone in services.settings.serve.file_zones:
+        return services.workspace.zone(zone).href(unquote(key))
     return href
 
 
@@ -82,8 +95,8 @@ def is_signed(request: Request, path: str) -> bool:
     methods=["GET"],
     response_class=Response,
     responses={
-        200: {"description": "The whole file", "content": {"application/octet-stream": {}}},
-        206: {"description": "The range that was asked for"},
+        200: {"description": "The whole file", "content": _CONTENT},
+        206: {"description": "The range that was asked for", "content": _CONTENT},
         304: {"description": "The client has it already"},
         307: {"description": "The object is in a store: this is a signed link to it"},
         416: {"description": "The range begins beyond the end of the file"},
@@ -155,14 +168,19 @@ def _answer(request: Request, path: Path, zone: Zone, key: str) -> Response:
     }
     if is_held(request, etag):
         return Response(status_code=304, headers=headers)
-    part = _part(request, etag, found.size)
+    try:
+        part = _part(request, etag, found.size)
+    except RangeNotSatisfiable as error:
+        refusal = response_of(request, error)
+        refusal.headers["Content-Range"] = f"bytes */{found.size}"
+        return refusal
     status = 200
     if part is None:
         part = ByteRange(0, found.size - 1, found.size)
     else:
         status, headers["Content-Range"] = 206, part.header
     headers["Content-Length"] = str(part.length)
-    media_type = _MEDIA_TYPES.get(path.suffix, "application/octet-stream")
+    media_type = _MEDIA_TYPES.get(path.suffix, _ANY_MEDIA_TYPE)
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
     return StreamingResponse(_bytes(path, part), status, headers, media_type)

@@ -52,7 +52,22 @@ def _with_errors(document: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             responses = operation["responses"]
             responses.pop("422", None)
+            _tell_faces(operation)
+            _tell_faces(operation)
             for status, told in _ERRORS.items():
                 content = {"application/json": {"schema": _REFERENCE}}
                 responses.setdefault(status, {"description": told, "content": content})
     return document
+
+
+def _tell_faces(operation: dict[str, Any]) -> None:
+    """Adds what libraries leave untold: the page that `f=html` asks for, and that `fields` gives
+    only parts of what is described."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    named = {one["name"]: one.get("schema", {}) for one in operation.get("parameters", ())}
+    if "html" in str(named.get("f", "")):
+        content.setdefault("text/html", {})
+    if "fields" in named:
+        parts = {"type": "object", "title": "Parts", "description": "What `fields` chooses."}
+        for told in content.values():
+            told["schema"] = {"anyOf": [told.get("schema", {}), parts]}

@@ -137,8 +137,8 @@ def plot_exposure(
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
 ) -> None:
     """Draw a map (PNG) of the buildings in the water, with borders of countries or --outlines."""
-    from thalweg.exposure.aggregate import above
     from thalweg.exposure.report import EXPOSED
+    from thalweg.hexagons.layers import above
     from thalweg.hexagons.plot import plot
 
     cells, _ = _tables(workspace)

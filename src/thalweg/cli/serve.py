@@ -47,6 +47,7 @@ def serve(
     host = wanted.host if host is None else host
     port = wanted.port if port is None else port
     app = create_site(place, settings)
+    app.openapi()  # which the first request with parameters would wait for
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("thalweg").setLevel(logging.INFO)
     config = uvicorn.Config(

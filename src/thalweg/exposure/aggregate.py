@@ -16,7 +16,7 @@ from thalweg.errors import UsageError
 from thalweg.exposure.damage import Damage
 from thalweg.exposure.pixel_lists import Rule
 from thalweg.exposure.sampling import MEASURED, OUTSIDE, SPECIAL, Depths, Nodata
-from thalweg.hexagons.layers import slug
+from thalweg.hexagons.layers import above
 from thalweg.raster.codec import stored
 
 type Water = Literal["apart", "unknown", "exposed"]
@@ -68,11 +68,6 @@ class Question:
         told = asdict(self)
         damages = [one.to_json() for one in self.damages]
         return {**told, "rule": self.rule.value, "rules": self.rules.to_json(), "damages": damages}
-
-
-def above(threshold_m: float) -> str:
-    """How a threshold stands in names of columns: above_50cm."""
-    return f"above_{slug(f'{threshold_m * 100:g}')}cm"
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,10 @@ from thalweg.exposure.aggregate import (
     WITHOUT_AREA,
     Exposure,
     Question,
-    above,
 )
 from thalweg.exposure.damage import METHOD
 from thalweg.hexagons.expected import Integration
-from thalweg.hexagons.layers import Series
+from thalweg.hexagons.layers import Series, above
 from thalweg.hexagons.outlines import country_codes
 from thalweg.hexagons.tables import (
     ROW_GROUP_ROWS,

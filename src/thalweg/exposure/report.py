@@ -18,11 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from thalweg.errors import NoExposure
-from thalweg.exposure.aggregate import above
 from thalweg.exposure.areas import COUNTRY
 from thalweg.exposure.chart import chart_svg, common_words, scenario_words
 from thalweg.hexagons.cells import cell_centres
-from thalweg.hexagons.layers import Series, column_name
+from thalweg.hexagons.layers import Series, above, column_name
 from thalweg.hexagons.outlines import Outlines
 from thalweg.hexagons.plot import draw, picture
 from thalweg.hexagons.selection import Selection

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-import pyogrio
 import shapely
 
 from thalweg.errors import UnknownFormat
@@ -160,6 +159,8 @@ def _write_gdal(
             wkb = pa.array(shapely.to_wkb(_geometries(batch, shape)), pa.binary())
             columns = [pc.cast(batch[name], schema.field(name).type) for name in schema.names[:-1]]
             yield pa.RecordBatch.from_arrays([*columns, wkb], schema=schema)
+
+    import pyogrio  # which brings geopandas
 
     pyogrio.write_arrow(
         pa.RecordBatchReader.from_batches(schema, with_geometry()),

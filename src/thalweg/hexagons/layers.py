@@ -85,6 +85,11 @@ def slug(text: str) -> str:
     return word or f"x{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
+def above(threshold_m: float) -> str:
+    """How a depth in metres above which something counts stands in names of columns: above_50cm."""
+    return f"above_{slug(f'{threshold_m * 100:g}')}cm"
+
+
 def _words(values: list[str]) -> list[str]:
     """The values that are not `none`, as lower-case words; raises `NamingError`."""
     words = [re.sub(r"[-. ]", "_", value).lower() for value in values if value and value != NONE]

@@ -2,16 +2,94 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from fastapi.testclient import TestClient
+from feature_world import add_to
 from stac_world import world
+from test_clients import listening
 
 from postgres_server import cluster
 from thalweg.api.app import create_app
 from thalweg.catalog.pgstac import load_catalog, prepare
+from thalweg.features import schema
+from thalweg.features.postgis import PostgisTables
 from thalweg.pipelines.workspace import Workspace
+
+sys.path.append(str(Path(__file__).parents[1] / "raster"))
+from raster_world import FLOODS, WEST, make
+
+CLIENTS = 12
+LOAD = (
+    "/stac/search?limit=5",
+    f"/stac/collections/{FLOODS}/items/{WEST}",
+    "/features/collections/places/items?limit=50",
+    "/features/collections/places/tiles/WebMercatorQuad/2/2/1",
+    f"/raster/collections/{FLOODS}/items/{WEST}/tiles/WebMercatorQuad/8/149/128.png?bidx=1",
+    f"/raster/collections/{FLOODS}/tiles/WebMercatorQuad/8/149/128.png?bidx=1&ids={WEST}",
+)
+
+
+@dataclass
+class Load:
+    """What clients that never rest were answered, and by which path, since it was last cleared."""
+
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+
+    def clear(self) -> None:
+        self.answers, self.slowest = Counter(), 0.0
+
+    def statuses(self) -> set[int]:
+        return {status for _, status in self.answers}
+
+    def note(self, path: str, answer: httpx.Response, seconds: float) -> None:
+        self.answers[path, answer.status_code] += 1
+        self.slowest = max(self.slowest, seconds)
+        told = answer.json() if answer.status_code == 503 else {"hint": "-"}
+        if answer.status_code not in (200, 204, 503) or not told["hint"]:
+            self.faults.append(f"{path}: {answer.status_code} {answer.text[:300]}")
+
+
+@contextmanager
+def loaded(url: str) -> Iterator[Load]:
+    """`CLIENTS` of them, each with a path of its own, and one that asks for `/livez`."""
+    load, over = Load(), threading.Event()
+
+    def ask(path: str) -> None:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            while not over.is_set():
+                began = time.perf_counter()
+                answer = client.get(path)
+                load.note(path, answer, time.perf_counter() - began)
+
+    paths = ["/livez", *(LOAD[n % len(LOAD)] for n in range(CLIENTS))]
+    threads = [threading.Thread(target=ask, args=(path,)) for path in paths]
+    for one in threads:
+        one.start()
+    try:
+        yield load
+    finally:
+        over.set()
+        for one in threads:
+            one.join()
+
+
+def until(load: Load, reached: set[tuple[str, int]], seconds: float = 120) -> None:
+    """Waits till every one of these was answered."""
+    end = time.monotonic() + seconds
+    while not reached <= set(load.answers):
+        assert time.monotonic() < end, (reached - set(load.answers), load.answers)
+        time.sleep(0.1)
 
 
 def answered(client: TestClient, url: str, seconds: float = 20) -> int:
@@ -54,3 +132,35 @@ def test_an_outage_is_a_503_and_needs_no_restart(tmp_path: Path) -> None:
             assert answered(client, "/stac/search") == 200
             assert answered(client, "/readyz") == 200
             assert answered(client, "/features/collections") == 200
+
+
+def test_an_outage_under_load_is_a_503_while_it_lasts(tmp_path: Path) -> None:
+    workspace = make(tmp_path / "workspace")
+    _, settings = Workspace.at(workspace.folder)
+    with cluster() as server, workspace.catalog() as catalog:
+        prepare(server.url)
+        schema.prepare(server.url)
+        load_catalog(catalog, server.url)
+        add_to(PostgisTables(server.url))
+        changed = settings.model_copy(update={"database_url": server.url})
+        app = create_app(workspace, changed)
+        app.openapi()  # which a first request would wait for
+        with listening(app) as url, loaded(url) as load:
+            answered_well = {(path, 200) for path in LOAD}
+            until(load, answered_well)
+            assert load.statuses() == {200}
+            for _ in range(2):
+                server.stop()
+                load.clear()
+                until(load, {(path, 503) for path in LOAD})
+                load.clear()
+                time.sleep(2)
+                assert {status for path, status in load.answers if path != "/livez"} == {503}
+                assert load.answers["/livez", 200] > 10
+                server.start()
+                until(load, answered_well)
+                load.clear()
+                time.sleep(2)
+                assert load.statuses() == {200}
+                assert load.slowest < 15
+            assert load.faults == []

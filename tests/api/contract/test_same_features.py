@@ -135,8 +135,10 @@ def test_documents_are_the_same_and_have_a_page(ask: Both, path: str) -> None:
 
 def test_the_schema_tells_stable_types(ask: Both) -> None:
     collection = same(ask, "/features/collections/places").json()
-    (link,) = [one["href"] for one in collection["links"] if one["rel"] == "describedby"]
-    told = same(ask, urlsplit(link).path).json()["properties"]
+    described = [one for one in collection["links"] if one["rel"] == "describedby"]
+    links = {one["type"]: urlsplit(one["href"]).path for one in described}
+    told = same(ask, links["application/schema+json"]).json()["properties"]
+    assert 'name="people" type="xs:long"' in same(ask, links["application/xml"]).text
     assert (told["people"]["type"], told["people"]["format"]) == ("integer", "int64")
     assert told["seen"] == {
         "title": "seen",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from stac_world import item, world
 
 from postgres_server import postgres
 from thalweg.api.app import create_app
+from thalweg.api.items import item_of
 from thalweg.catalog.pgstac import prepare
 from thalweg.pipelines.workspace import Workspace
 
@@ -63,9 +65,40 @@ def test_items_are_written_by_operators_alone(client: TestClient) -> None:
     assert client.delete(f"{path}/i-1").status_code in (200, 204)
     assert client.get(f"{path}/i-1").status_code == 404
     assert client.delete(f"{path}/i-1").status_code == 404
-    assert client.post("/stac/collections/none/items", json=made(1)).status_code >= 400
+    assert client.post("/stac/collections/none/items", json=made(1)).status_code == 404
     assert client.delete("/stac/collections/flood").status_code in (200, 204)
     assert client.get("/stac/collections/flood").status_code == 404
+
+
+def test_what_was_got_can_be_put_back(client: TestClient) -> None:
+    """The links to `/files` that items are shown with were stored as they were."""
+    (flood, _), _ = world()
+    client.post("/stac/collections", json=flood)
+    services = client.app.state.services  # type: ignore[attr-defined]
+    href = services.workspace.zone("silver").href("a b/é.tif")
+    new = made(1)
+    new["assets"]["data"]["href"] = href
+    path = "/stac/collections/flood/items"
+    shown = client.post(path, json=new).json()
+    link = shown["assets"]["data"]["href"]
+    assert link.startswith("http://testserver/files/silver/a%20b/")
+    got = client.get(f"{path}/i-1").json()
+    assert got["assets"]["data"]["href"] == link
+    assert client.put(f"{path}/i-1", json=got).status_code == 200
+    patches = [
+        {"assets": {"data": got["assets"]["data"]}},
+        [{"op": "replace", "path": "/assets/data/href", "value": link}],
+    ]
+    for patch in patches:
+        kind = "merge-patch" if isinstance(patch, dict) else "json-patch"
+        headers = {"content-type": f"application/{kind}+json"}
+        answer = client.patch(f"{path}/i-1", content=json.dumps(patch), headers=headers)
+        assert answer.status_code == 200, answer.text
+    again = client.get(f"{path}/i-1").json()
+    assert again["assets"] == got["assets"]
+    assert again["properties"].keys() == got["properties"].keys()
+    item = client.portal.call(item_of, services, "flood", "i-1")  # type: ignore[union-attr]
+    assert item["assets"]["data"]["href"] == href
 
 
 def test_readers_see_whole_items_while_a_writer_writes(client: TestClient) -> None:

@@ -63,3 +63,21 @@ def test_odc_stac_loads_an_item(item_url: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(values, depths(0))
     assert (values == WATER).any()
     assert (values == NODATA).any()
+
+
+def test_items_are_found_as_leafmap_asks_for_them(service: TestClient) -> None:
+    """`stac_assets`, `stac_bounds`, `stac_stats` and `stac_tile` of leafmap, by their addresses."""
+    named = {"collection": FLOODS, "item": WEST}
+    assert service.get("/raster/stac/assets", params=named).json() == ["data"]
+    assert service.get("/raster/stac/bounds", params=named).json()["bounds"] == [30, -1, 31, 0]
+    asked = {**named, "assets": "data"}
+    stats = service.get("/raster/stac/statistics", params=asked).json()
+    assert all("percentile_2" in band for band in stats.values())
+    drawn = {**asked, "bidx": 2, "rescale": "0,300"}
+    tiles = service.get("/raster/stac/WebMercatorQuad/tilejson.json", params=drawn).json()["tiles"]
+    picture = service.get(tiles[0].format(z=8, x=149, y=128))
+    assert picture.headers["content-type"] == "image/png"
+    assert "values" in service.get("/raster/stac/point/30.5,-0.5", params=asked).json()
+    for wrong in ({"assets": "other"}, {"url": "http://127.0.0.1/a.tif"}):
+        assert service.get("/raster/stac/info", params={**named, **wrong}).status_code == 400
+    assert service.get("/raster/stac/info", params={"url": "http://a/b"}).status_code == 400

@@ -119,8 +119,6 @@ def asked_of(
 
     Raises `InvalidRequest`, `InvalidFilter` and `FeatureNotFound`.
     """
-    if geom not in (None, "none", GEOMETRY):
-        raise InvalidRequest(f"geom-column: there are {GEOMETRY} and none")
     if simplify is not None and not 0 <= simplify < math.inf:
         raise InvalidRequest("simplify is a number, not below 0")
     if (offset or 0) > MOST_OFFSET:

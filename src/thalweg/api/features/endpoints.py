@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 from tipg import model
 from tipg.collections import Collection
 from tipg.dependencies import QueryablesOutputType
@@ -15,6 +16,7 @@ from tipg.resources.response import SchemaJSONResponse
 
 from thalweg.api.features.collections import schema
 from thalweg.api.features.requests import FeatureRoute
+from thalweg.api.features.xml_schema import MEDIA_TYPE, xml_schema
 
 _CQL2 = "http://www.opengis.net/spec/cql2/1.0/conf/"
 _CONFORMS = [
@@ -36,6 +38,12 @@ _CONFORMS = [
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
 ]
+
+
+class XmlResponse(Response):
+    """A document of XML."""
+
+    media_type = MEDIA_TYPE
 
 
 @dataclass
@@ -62,6 +70,19 @@ class FeaturesFactory(OGCFeaturesFactory):
                 return self._create_html_response(request, told, "schema")
             return SchemaJSONResponse(told)
 
+        @self.router.get(
+            "/collections/{collectionId}/schema.xsd",
+            response_class=XmlResponse,
+            tags=["OGC Features API"],
+        )
+        def collection_xml_schema(
+            request: Request,
+            collection: Any = Depends(self.collection_dependency),  # noqa: B008 - FastAPI's way
+        ) -> Any:
+            """The XML Schema of the features of a collection, which GDAL reads types from."""
+            url = self.url_for(request, "collection_xml_schema", collectionId=collection.id)
+            return XmlResponse(xml_schema(collection.held, url))
+
     def _additional_collection_tiles_links(
         self, request: Request, collection: Collection
     ) -> list[model.Link]:
@@ -73,6 +94,12 @@ class FeaturesFactory(OGCFeaturesFactory):
                 title="Schema of the features",
                 type=MediaType.schemajson,
                 href=f"{here}/schema",
+            ),
+            model.Link(
+                rel="describedby",
+                title="XML Schema of the features",
+                type=MediaType.xml,
+                href=f"{here}/schema.xsd",
             ),
             model.Link(
                 rel="http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector",

@@ -14,6 +14,7 @@ from tipg.collections import Collection, CollectionList
 
 from thalweg.api.features.asked import bbox_query, datetime_query, filter_query
 from thalweg.api.parameters import check_parameters
+from thalweg.errors import InvalidRequest
 from thalweg.features.tables import GEOMETRY
 
 _HEADER = ("collectionId", "itemId")
@@ -31,8 +32,16 @@ async def collection_of(
     filtered = request.url.path.endswith("/items") or "/tiles/" in request.url.path
     columns = (one.name for one in found.properties if one.name != GEOMETRY)
     check_parameters(request, columns if filtered else ())
+    _check_geometry_column(request)
     request.state.collection = found
     return found
+
+
+def _check_geometry_column(request: Request) -> None:
+    """Raises `InvalidRequest`: tipg breaks off at a column that there is not."""
+    held = (GEOMETRY,) if "/tiles/" in request.url.path else (GEOMETRY, "none")
+    if request.query_params.get("geom-column", GEOMETRY) not in held:
+        raise InvalidRequest("geom-column names no column of geometries", hint=" or ".join(held))
 
 
 async def collections_of(

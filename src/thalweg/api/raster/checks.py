@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import morecantile
 import orjson
-from fastapi import Request
+from fastapi import Query, Request
 
 from thalweg.api.services import services_of
 from thalweg.catalog.geometries import checked_geometry, shape_of
@@ -19,12 +19,20 @@ TILE_MATRIX_SETS = morecantile.TileMatrixSets(
     {name: morecantile.tms.get(name) for name in ("WebMercatorQuad", "WorldCRS84Quad")}
 )
 MOST_ZOOM = 24
+MOST_SIDE = 2048
 _MOST_COVER_SCALE = 20
 _MOST_FEATURES = 50
 _NUMBERS = ("lon", "lat", "minx", "miny", "maxx", "maxy")
 _CRS_PARAMETERS = ("crs", "coord_crs", "dst_crs")
 # A CRS by anything else may be an address that GDAL goes to.
 _CRS = re.compile(r"(EPSG|OGC|ESRI|IAU_\d{4}):[A-Za-z0-9]{1,10}", re.IGNORECASE)
+
+
+def check_picture(
+    width: Annotated[int | None, Query(ge=1, le=MOST_SIDE)] = None,
+    height: Annotated[int | None, Query(ge=1, le=MOST_SIDE)] = None,
+) -> None:
+    """The sides of a picture that is of no raster; FastAPI refuses what they may not be."""
 
 
 async def check_request(request: Request) -> None:
@@ -114,8 +122,11 @@ def _check_tile(path: Mapping[str, Any]) -> None:
         raise InvalidRequest("z, x and y are whole numbers") from error
     if not 0 <= z <= MOST_ZOOM:
         raise InvalidRequest(f"z is {z}", hint=f"give 0 to {MOST_ZOOM}")
-    if path["tileMatrixSetId"] not in TILE_MATRIX_SETS.list():
-        return  # refused with the list of them
+    held = TILE_MATRIX_SETS.list()
+    if path["tileMatrixSetId"] not in held:
+        raise InvalidRequest(
+            "there is no such tile matrix set", hint=f"there are {', '.join(sorted(held))}"
+        )
     matrix = TILE_MATRIX_SETS.get(path["tileMatrixSetId"]).matrix(z)
     if not (0 <= x < matrix.matrixWidth and 0 <= y < matrix.matrixHeight):
         raise InvalidRequest(

@@ -19,8 +19,8 @@ from titiler.mosaic.factory import MosaicTilerFactory
 
 from thalweg.api.pages import templates
 from thalweg.api.parts import Part
-from thalweg.api.raster import legend
-from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_request
+from thalweg.api.raster import by_query, legend
+from thalweg.api.raster.checks import TILE_MATRIX_SETS, check_picture, check_request
 from thalweg.api.raster.colormaps import COLORMAPS
 from thalweg.api.raster.conditional import ConditionalRoute
 from thalweg.api.raster.parameters import (
@@ -74,8 +74,14 @@ def install(app: FastAPI, services: Services) -> None:
     pages = templates(with_crumbs=False)
     tms = TMSFactory(supported_tms=TILE_MATRIX_SETS, router_prefix=PREFIX, templates=pages)
     app.include_router(tms.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
-    maps = ColorMapFactory(supported_colormaps=COLORMAPS, router_prefix=PREFIX, templates=pages)
+    maps = ColorMapFactory(
+        router=APIRouter(dependencies=[Depends(check_picture)]),
+        supported_colormaps=COLORMAPS,
+        router_prefix=PREFIX,
+        templates=pages,
+    )
     app.include_router(maps.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
+    app.include_router(by_query.router, prefix=PREFIX)
 
 
 def _install_mosaics(app: FastAPI, shared: dict[str, Any]) -> None:

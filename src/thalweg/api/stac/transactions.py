@@ -12,6 +12,8 @@ from fastapi.concurrency import run_in_threadpool
 from json_merge_patch import merge
 from stac_fastapi.extensions.transaction import AsyncBaseTransactionsClient
 
+from thalweg.api.files import stored_href, with_served_assets
+from thalweg.api.items import collection_of
 from thalweg.api.services import Services, services_of
 from thalweg.catalog.ledger import Document
 from thalweg.errors import CollectionNotFound, InvalidRequest, ItemExists
@@ -20,10 +22,45 @@ from thalweg.errors import CollectionNotFound, InvalidRequest, ItemExists
 def client_of(services: Services) -> AsyncBaseTransactionsClient:
     """What writes to the service's backend."""
     if services.database is None:
-        return EmbeddedTransactions()
+        return StoredTransactions()
     from stac_fastapi.pgstac.transactions import TransactionsClient
 
-    return TransactionsClient()
+    class StoredPgstacTransactions(StoredAssets, TransactionsClient):  # type: ignore[misc]
+        """stac-fastapi.pgstac's client."""
+
+    return StoredPgstacTransactions()
+
+
+class StoredAssets:
+    """Stores what `/stac` shows: links to `/files` become the hrefs that they were made of, so that
+    what was got can be put back."""
+
+    async def create_item(self, *, request: Request, item: Any, **given: Any) -> Any:
+        await collection_of(services_of(request), given["collection_id"])
+        return await self._next("create_item", request, item=item, **given)
+
+    async def update_item(self, *, request: Request, item: Any, **given: Any) -> Any:
+        return await self._next("update_item", request, item=item, **given)
+
+    async def patch_item(self, *, request: Request, patch: Any, **given: Any) -> Any:
+        return await self._next("patch_item", request, patch=patch, **given)
+
+    async def create_collection(self, collection: Any, *, request: Request, **given: Any) -> Any:
+        return await self._next("create_collection", request, collection=collection, **given)
+
+    async def update_collection(self, *, request: Request, collection: Any, **given: Any) -> Any:
+        return await self._next("update_collection", request, collection=collection, **given)
+
+    async def patch_collection(self, *, request: Request, patch: Any, **given: Any) -> Any:
+        return await self._next("patch_collection", request, patch=patch, **given)
+
+    async def _next(self, name: str, request: Request, **given: Any) -> Any:
+        for what in ("item", "collection", "patch"):
+            if what in given:
+                _store_assets(request, given[what])
+        written = await getattr(super(), name)(request=request, **given)
+        shown = isinstance(written, dict) and "assets" in written
+        return with_served_assets(request, written) if shown else written
 
 
 @attr.s
@@ -91,6 +128,32 @@ class EmbeddedTransactions(AsyncBaseTransactionsClient):  # type: ignore[misc]
             raise InvalidRequest(f"the collection's id is {given['id']!r}, not {collection_id!r}")
         await _write(request, lambda catalog: catalog.put_collection(given))
         return given
+
+
+class StoredTransactions(StoredAssets, EmbeddedTransactions):  # type: ignore[misc]
+    """Writes to the workspace's own catalogue, by links to `/files` too."""
+
+
+def _store_assets(request: Request, given: Any) -> None:
+    """Puts hrefs in the place of links to `/files`, in a body as stac-fastapi has read it."""
+    if isinstance(given, list):
+        for operation in given:
+            if hasattr(operation, "value"):
+                operation.value = _stored(request, operation.value)
+        return
+    for one in getattr(given, "features", None) or [given]:
+        for name, asset in (one.assets or {}).items():
+            if isinstance(asset, dict):
+                one.assets[name] = _stored(request, asset)
+            elif asset is not None:
+                asset.href = stored_href(request, asset.href)
+
+
+def _stored(request: Request, value: Any) -> Any:
+    """A value of JSON with no link to `/files`."""
+    if isinstance(value, dict):
+        return {name: _stored(request, one) for name, one in value.items()}
+    return stored_href(request, value) if isinstance(value, str) else value
 
 
 async def _write(request: Request, change: Callable[[Any], None]) -> None:
