@@ -101,6 +101,7 @@ def test_starting_and_preparing_twice_changes_nothing(folder: Path, url: str) ->
     assert before.features == "revision 1"
 
 
+@pytest.mark.slow
 def test_a_cluster_that_was_killed_is_started_again(folder: Path, url: str) -> None:
     cluster = Cluster.of(folder)
     with psycopg.connect(url) as connection:
