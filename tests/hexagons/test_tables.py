@@ -99,7 +99,7 @@ def test_a_file_says_what_it_is_about(tmp_path: Path) -> None:
     assert (found.series, found.resolution) == (series, 7)
     assert found.statistics == ("valid", "mean", "wet_share")
     assert found.expected == ["expected_annual_depth", "expected_annual_wet_share"]
-    assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "LZ4"
+    assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
 def test_one_view_holds_all_tables_with_their_partitions(tables: Path) -> None:

@@ -158,15 +158,12 @@ def write_batches(batches: Iterable[pa.Table], path: Path) -> TableFacts:
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Statistics of numbers are left out: filters are on what rows are found by.
-
-    LZ4 is written in half the time of ZSTD, for files that are a third larger.
-    """
+    """Statistics of numbers are left out: filters are on what rows are found by."""
     keys = [name for name in schema.names if name in _KEYS]
     return pq.ParquetWriter(
         path,
         schema,
-        compression="lz4",
+        compression="zstd",
         use_dictionary=["country", "series"],
         write_statistics=keys,
         write_page_index=True,

@@ -15,7 +15,7 @@ from thalweg.hexagons.boxes import Window, slot_count
 from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
-from thalweg.hexagons.tally import Tally
+from thalweg.hexagons.tally import Lister, Others, Tally, common_others
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import Grid, grid_of
 from thalweg.raster.reading import RowReader, environment, opened, row_reader
@@ -78,10 +78,11 @@ class Pass:
         measures: Measures,
         where: str = "",
     ) -> None:
-        indices = [
-            cell_index(grid, resolution, window, measures.rule) for resolution in resolutions
+        self._lister = Lister(measures, where)
+        self._tallies = [
+            Tally(cell_index(grid, resolution, window, measures.rule), measures)
+            for resolution in resolutions
         ]
-        self._tally = Tally(indices, measures, where)
         self._scratch = Scratch(PART_ROWS * PART_COLS)
 
     def add(self, part: Window, pixels: Pixels) -> None:
@@ -90,12 +91,37 @@ class Pass:
         for top in range(0, len(rows), PART_ROWS):
             for left in range(0, len(cols), PART_COLS):
                 one = Window(rows[top : top + PART_ROWS], cols[left : left + PART_COLS])
-                some = pixels[:, top : top + PART_ROWS, left : left + PART_COLS]
-                self._tally.add(one, some, self._scratch)
+                self._add_part(one, pixels[:, top : top + PART_ROWS, left : left + PART_COLS])
 
     def statistics(self) -> dict[int, CellStatistics]:
         """The statistics of the rows so far, by resolution."""
-        return self._tally.statistics()
+        return {tally.index.resolution: tally.statistics() for tally in self._tallies}
+
+    def _add_part(self, part: Window, planes: Pixels) -> None:
+        placed = False
+        bands: list[Others] = []
+        for band, plane in enumerate(planes):
+            bands.append(self._lister.read(plane, band, part))
+            if self._lister.listed:
+                placed = placed or self._place(part)
+                for tally in self._tallies:
+                    tally.add_values(band, self._lister)
+        common = common_others(bands)
+        if (common.voids.stops - common.voids.starts).sum() == planes[0].size:
+            for tally in self._tallies:
+                tally.add_void_part(part, self._scratch)
+        elif any(len(one.kinds) for one in (common.voids, common.special, *common.rest)):
+            placed = placed or self._place(part)
+            for tally in self._tallies:
+                tally.add_voids(common.voids)
+                tally.add_others(range(len(bands)), common.special)
+                for band, one in enumerate(common.rest):
+                    tally.add_others(range(band, band + 1), one)
+
+    def _place(self, part: Window) -> bool:
+        for tally in self._tallies:
+            tally.place(part, self._scratch)
+        return True
 
 
 @lru_cache(maxsize=_INDICES_KEPT)
