@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse
 
 from thalweg.api.errors import ErrorBody
 from thalweg.api.parts import Part
@@ -39,8 +40,13 @@ def install(app: FastAPI, parts: Sequence[Part]) -> None:
     app.add_route("/docs", _docs, name=DOCS, include_in_schema=False)
 
 
-def _docs(request: Request) -> RedirectResponse:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/openapi.json")
+def _docs(request: Request) -> HTMLResponse:
+    """A page, as links to it promise, even where the service has none that is made to be read."""
+    document = f"{request.scope.get('root_path', '')}/openapi.json"
+    return HTMLResponse(
+        f'<!doctype html><html lang="en"><title>{escape(request.app.title)}</title>'
+        f'<p>What each path takes: <a href="{escape(document)}">openapi.json</a></p></html>'
+    )
 
 
 def _with_errors(document: dict[str, Any]) -> dict[str, Any]:

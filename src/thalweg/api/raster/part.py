@@ -101,7 +101,12 @@ def _install_mosaics(app: FastAPI, shared: dict[str, Any]) -> None:
             add_statistics=True,
             **shared,
         )
-        app.include_router(mosaics.router, prefix=prefix, tags=[f"Mosaic of a {what}"])
+        app.include_router(
+            mosaics.router,
+            prefix=prefix,
+            tags=[f"Mosaic of a {what}"],
+            responses={204: {"description": "A tile with nothing on it"}},
+        )
 
     @app.post(f"{PREFIX}/searches/register", tags=["Mosaic of a search"])
     def register_search(
@@ -109,8 +114,8 @@ def _install_mosaics(app: FastAPI, shared: dict[str, Any]) -> None:
         search: Annotated[dict[str, Any], Body(examples=[{"collections": ["fathom-flood-depth"]}])],
     ) -> dict[str, Any]:
         """Give a search an id, to be asked for as one mosaic."""
-        identity = search_id(search)
         asked.of_json(request, {k: v for k, v in search.items() if k != "metadata"})
+        identity = search_id(search)
         base = f"{str(request.base_url).rstrip('/')}{PREFIX}/searches/{identity}"
         return {
             "id": identity,
