@@ -59,7 +59,6 @@ def _with_errors(document: dict[str, Any]) -> dict[str, Any]:
             responses = operation["responses"]
             responses.pop("422", None)
             _tell_faces(operation)
-            _tell_faces(operation)
             for status, told in _ERRORS.items():
                 content = {"application/json": {"schema": _REFERENCE}}
                 responses.setdefault(status, {"description": told, "content": content})

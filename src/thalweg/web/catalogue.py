@@ -132,7 +132,6 @@ def _box(text: str) -> list[float]:
 def _moment(day: str, time: str) -> str:
     if not day:
         return ".."
-    year = day if len(day) == 10 else ""
-    if not year:
+    if len(day) != 10:
         raise UsageError(f"{day!r} is no date", hint="write it as 2050-12-31")
     return f"{day}T{time}Z"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -30,11 +30,10 @@ from thalweg.web.curve import Depth, charted
 from thalweg.web.documents import collections_of, depth_bands, union
 from thalweg.web.pages import PageRoute, is_partial, rendered
 from thalweg.web.pipelines import Pipelines
-from thalweg.web.scenarios import Choice, Scenario, Titles, choose
+from thalweg.web.scenarios import Choice, Scenario, Titles, choose, nearest_period
 
 _MOST_SCENARIOS = 2000
 _MOST_RASTERS = 64
-_FAVOURITE_PERIOD = 100.0
 _STOPS = 6
 
 router = APIRouter(prefix="/flood", route_class=PageRoute, include_in_schema=False)
@@ -151,7 +150,7 @@ async def _explored(request: Request, services: Services) -> Explored | None:
         choice,
         items,
         periods,
-        _nearest(periods, wished.get("return_period", "")),
+        nearest_period(periods, wished.get("return_period", "")),
         {"collection": collection["id"], **choice.scenario},
     )
 
@@ -216,14 +215,6 @@ def _as_text(scenario: Scenario) -> str:
         else f"\"{PREFIX}{name}\" = '{value.replace("'", "''")}'"
         for name, value in scenario.items()
     )
-
-
-def _nearest(periods: Sequence[float], wished: str) -> float:
-    try:
-        wanted = float(wished)
-    except ValueError:
-        wanted = _FAVOURITE_PERIOD
-    return min(periods, key=lambda one: abs(one - wanted))
 
 
 def _legend(raster: Raster, period: float) -> Legend:

@@ -16,11 +16,10 @@ from thalweg.hexagons.queries import Query, coordinates_of, statistics_of, value
 from thalweg.hexagons.tables import Described
 from thalweg.web.pages import PageRoute, is_partial, rendered
 from thalweg.web.pipelines import Pipelines
-from thalweg.web.scenarios import Choice, Titles, choose
+from thalweg.web.scenarios import FAVOURITE_PERIOD, Choice, Titles, choose, nearest_period
 from thalweg.web.words import plain
 
 _FAVOURITES = ("mean", "exposed_above_50cm", "buildings")
-_FAVOURITE_PERIOD = 100.0
 _EXPOSURE = "exposure"
 
 Tables = Annotated[HeldTables, Depends(tables_held)]
@@ -89,7 +88,8 @@ def hexagons(
     of_theme = [one for one in held if one.series.theme == theme]
     shown = _explored(tables, of_theme, wished, titles)
     beside = None
-    if theme != _EXPOSURE and wished.get("beside", "1") == "1":
+    wants_beside = wished.get("beside", "1") == "1"
+    if theme != _EXPOSURE and wants_beside:
         exposed = [one for one in tables.cells() if one.series.theme == _EXPOSURE]
         beside = _beside(tables, exposed, shown, titles)
     return rendered(
@@ -99,7 +99,7 @@ def hexagons(
         shown=shown,
         beside=beside,
         can_be_beside=theme != _EXPOSURE and _EXPOSURE in themes,
-        wants_beside=wished.get("beside", "1") == "1",
+        wants_beside=wants_beside,
         cell=wished.get("cell", ""),
     )
 
@@ -119,11 +119,11 @@ def _explored(
     chosen = [one for one in held if one.series.id == series]
     first = chosen[0]
     known = statistics_of(first)
-    favourite = next((one for one in _FAVOURITES if one in known), known[0])
-    statistic = wished.get("statistic") if wished.get("statistic") in known else favourite
+    liked = (wished.get("statistic"), *_FAVOURITES)
+    statistic = next((one for one in liked if one in known), known[0])
     periods = first.series.return_periods if statistic in first.statistics else ()
-    period = _nearest(periods, wished.get("return_period", "")) if periods else None
-    summary = _summary(tables, chosen, statistic or favourite, period)
+    period = nearest_period(periods, wished.get("return_period", "")) if periods else None
+    summary = _summary(tables, chosen, statistic, period)
     return Explored(
         first.series.theme,
         choice,
@@ -131,7 +131,7 @@ def _explored(
         periods,
         period,
         tuple(known),
-        statistic or favourite,
+        statistic,
         tuple(sorted(one.resolution for one in chosen)),
         _bounds(tables, chosen),
         tuple(summary),
@@ -156,7 +156,7 @@ def _beside(
     ]
     if not alike:
         return None
-    wished = {"return_period": f"{shown.period or _FAVOURITE_PERIOD:g}"}
+    wished = {"return_period": f"{shown.period or FAVOURITE_PERIOD:g}"}
     return _explored(tables, alike, wished, titles)
 
 
@@ -185,11 +185,3 @@ def _bounds(tables: HeldTables, chosen: Sequence[Described]) -> tuple[float, flo
     place = tables.reached(shapely.box(-180, -90, 180, 90), chosen)
     west, south, east, north = place.bounds
     return west, south, east, north
-
-
-def _nearest(periods: Sequence[float], wished: str) -> float:
-    try:
-        wanted = float(wished)
-    except ValueError:
-        wanted = _FAVOURITE_PERIOD
-    return min(periods, key=lambda one: abs(one - wanted))

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from thalweg.domain.coordinates import NONE
 
+FAVOURITE_PERIOD = 100.0
+"""The return period, in years, that is shown where none is asked for."""
+
 type Scenario = Mapping[str, str]
 """The value of each dimension; `none` where it has none."""
 
@@ -82,6 +85,15 @@ def choose(scenarios: Sequence[Scenario], wished: Mapping[str, str], titles: Tit
             dimensions.append(Dimension(name, titles.of_dimension(name), options))
     kept = all(wished.get(name, value) == value for name, value in chosen.items())
     return Choice(chosen, tuple(dimensions), kept)
+
+
+def nearest_period(periods: Sequence[float], wished: str) -> float:
+    """The return period that is nearest to the wish, or to the favourite; `periods` has one."""
+    try:
+        wanted = float(wished)
+    except ValueError:
+        wanted = FAVOURITE_PERIOD
+    return min(periods, key=lambda one: abs(one - wanted))
 
 
 def _sorted(values: Iterable[str], name: str, titles: Titles) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,9 @@ from postgres_server import postgres
 from thalweg.api.app import create_app
 from thalweg.catalog.pgstac import load_catalog, prepare
 from thalweg.pipelines.workspace import Workspace
+
+# The rasters that the tests beside these ask for.
+sys.path.append(str(Path(__file__).parents[1] / "raster"))
 
 
 @pytest.fixture(scope="session")

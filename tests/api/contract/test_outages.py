@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 from fastapi.testclient import TestClient
 from feature_world import add_to
+from raster_world import FLOODS, WEST, make
 from stac_world import world
 from test_clients import listening
 
@@ -23,9 +23,6 @@ from thalweg.catalog.pgstac import load_catalog, prepare
 from thalweg.features import schema
 from thalweg.features.postgis import PostgisTables
 from thalweg.pipelines.workspace import Workspace
-
-sys.path.append(str(Path(__file__).parents[1] / "raster"))
-from raster_world import FLOODS, WEST, make
 
 CLIENTS = 12
 LOAD = (

@@ -11,10 +11,10 @@ from fastapi.responses import RedirectResponse
 
 from thalweg.api.items import item_of
 from thalweg.api.services import Held
+from thalweg.catalog.stac import DATA_ASSET
 from thalweg.errors import InvalidRequest
 
 _REST = re.compile(r"[\w,.:+-]+(/[\w,.:+@-]+)*", re.ASCII)
-_ASSET = "data"
 
 router = APIRouter()
 CollectionId = Annotated[str, Query(alias="collection")]
@@ -32,7 +32,7 @@ async def bounds(services: Held, collection: CollectionId, item: ItemId) -> dict
 async def assets(services: Held, collection: CollectionId, item: ItemId) -> list[str]:
     """The assets that there are pictures of."""
     found = await item_of(services, collection, item)
-    return [name for name in found["assets"] if name == _ASSET]
+    return [name for name in found["assets"] if name == DATA_ASSET]
 
 
 @router.get("/stac/{rest:path}", include_in_schema=False)
@@ -44,8 +44,8 @@ async def by_query(
         raise InvalidRequest("there is no such path of an item", hint="/docs tells what paths are")
     given = request.query_params.multi_items()
     for name, value in given:
-        if name == "assets" and value != _ASSET:
-            raise InvalidRequest(f"items have no asset {value[:64]!r}", hint=f"give {_ASSET}")
+        if name == "assets" and value != DATA_ASSET:
+            raise InvalidRequest(f"items have no asset {value[:64]!r}", hint=f"give {DATA_ASSET}")
     kept = [one for one in given if one[0] not in ("collection", "item", "assets")]
     base = str(request.base_url).rstrip("/")
     path = f"/raster/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}/{rest}"

@@ -71,7 +71,7 @@ def install(app: FastAPI, services: Services) -> None:
     legend.install(items.router)
     app.include_router(items.router, prefix=ITEM, tags=["Raster of an item"])
     _install_mosaics(app, shared)
-    pages = templates(with_crumbs=False)
+    pages = shared["templates"]
     tms = TMSFactory(supported_tms=TILE_MATRIX_SETS, router_prefix=PREFIX, templates=pages)
     app.include_router(tms.router, prefix=PREFIX, tags=["Tiling schemes and colormaps"])
     maps = ColorMapFactory(
