@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -23,6 +21,7 @@ from building_files import (
     write_parquet,
 )
 
+from memory import run_measured
 from thalweg.domain.tiles import BoundingBox, Tile
 from thalweg.errors import NoBuildings
 from thalweg.exposure.cleaning import Wanted
@@ -249,9 +248,8 @@ def test_garbage_is_reported_by_row_and_reason_and_the_rest_is_right(tmp_path) -
     assert sorted(table["geometry"].to_pylist()) == sound
 
 
-PEAK = """
-import json, resource, sys
-from pathlib import Path
+NORMALISE = """
+import json, sys
 from thalweg.exposure.cleaning import Wanted
 from thalweg.exposure.normalise import Rules, Source, normalise
 from thalweg.exposure.readers.reading import Columns, SourceFile
@@ -262,8 +260,7 @@ summary = normalise(
     [Source("a", "geoparquet", [(file, Wanted())])],
     folder / "out.parquet", folder / "report.parquet", Rules(outlines=countries()), folder,
 )
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-print(json.dumps({**summary.to_json(), "peak": peak}))
+print(json.dumps({**summary.to_json(), "peak": peak_mb()}))
 """
 
 
@@ -282,10 +279,7 @@ def test_a_thousand_rows_of_garbage_in_a_million_are_named_within_a_gigabyte(tmp
     confidence[kinds[3]] = 1.5
     columns = {"geometry": pa.array(geometries, pa.binary()), "confidence": confidence}
     pq.write_table(pa.table(columns), tmp_path / "in.parquet")
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, tmp_path], check=True, capture_output=True, text=True
-    )
-    told = json.loads(done.stdout)
+    told = json.loads(run_measured(NORMALISE, tmp_path))
     assert told["peak"] < 1000
     assert told["buildings"] == 999_000
     assert told["area_m2"] == pytest.approx(manifest["area_m2"] - lost, rel=1e-9)

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +20,7 @@ from building_files import (
     write_parquet,
 )
 
+from memory import run_measured
 from thalweg.errors import MissingColumn, UnreadableBuildings
 from thalweg.exposure.readers.layouts import READERS
 from thalweg.exposure.readers.reading import READ, Columns
@@ -240,16 +239,14 @@ def test_kampalas_footprints_are_read(shared) -> None:
 
 
 MEMORY = """
-import resource, sys
-from pathlib import Path
+import sys
 from thalweg.exposure.readers.layouts import READERS
 from thalweg.exposure.readers.reading import SourceFile
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 path, small = Path(sys.argv[2]), Path(sys.argv[3])
 for _ in READERS[sys.argv[1]](SourceFile(small, "a", "a")): pass
-before, rows = peak(), 0
+before, rows = peak_mb(), 0
 for batch in READERS[sys.argv[1]](SourceFile(path, "a", "a")): rows += batch.num_rows
-print(rows, peak() - before)
+print(rows, peak_mb() - before)
 """
 
 
@@ -271,12 +268,6 @@ def test_memory_does_not_grow_with_the_file(tmp_path, layout: str) -> None:
                 file.write(f"{header}\n" if header else "")
                 file.write(f"{line}\n" * 100_000 * times)
         paths.append(str(path))
-    done = subprocess.run(
-        [sys.executable, "-c", MEMORY, layout, paths[1], paths[0]],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    rows, grown = map(int, done.stdout.split())
+    rows, grown = map(int, run_measured(MEMORY, layout, paths[1], paths[0]).split())
     assert rows == 600_000
     assert grown < 80

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 from raster_files import NODATA, RULES, SIZE, Pixels, depths, make_tile, read_levels, source, write
 from rio_cogeo.cogeo import cog_validate
 
+from memory import run_measured
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import (
     CannotSplice,
@@ -277,10 +276,8 @@ def test_no_tile_is_an_error(tmp_path: Path) -> None:
         mosaic([], tmp_path / "m.tif", rules=MADE_RULES)
 
 
-# The kernel carries the parent's ru_maxrss over to the child: VmHWM is the child's own.
 MEMORY_PROGRAM = """
 import sys
-from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from raster_files import RULES
 from thalweg.raster.made import BandFacts
@@ -289,7 +286,7 @@ from thalweg.raster.statistics import BandStatistics
 facts = (BandFacts("1in5", "", BandStatistics.of_nodata(0), (("return_period", "5"),)),)
 tiles = [Tile(path, path, facts) for path in sys.argv[4:]]
 mosaic(tiles, Path(sys.argv[3]), rules=RULES, method=sys.argv[2])
-print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+print(peak_mb())
 """
 
 
@@ -306,12 +303,6 @@ def test_memory_does_not_grow_with_the_height(tmp_path: Path, method: str) -> No
         paths.append(str(path))
     used = []
     for count in (4, 16):
-        command = [sys.executable, "-c", MEMORY_PROGRAM, str(Path(__file__).parent), method]
-        done = subprocess.run(
-            [*command, str(tmp_path / "m.tif"), *paths[:count]],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        used.append(int(done.stdout) >> 10)
+        given = Path(__file__).parent, method, tmp_path / "m.tif", *paths[:count]
+        used.append(int(run_measured(MEMORY_PROGRAM, *given)))
     assert used[1] < used[0] + 80

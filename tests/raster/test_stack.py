@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import xxhash
 from raster_files import NODATA, RULES, WATER, Pixels, depths, read_levels, source, write
 from rio_cogeo.cogeo import cog_validate
 
+from memory import run_measured
 from thalweg.domain.pixels import PixelRules, SpecialValue
 from thalweg.errors import (
     DiskFull,
@@ -264,15 +263,13 @@ def test_resampling_is_chosen(tmp_path: Path, how: Resampling) -> None:
     }
 
 
-# The kernel carries the parent's ru_maxrss over to the child: VmHWM is the child's own.
 MEMORY_PROGRAM = """
 import sys
-from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from raster_files import RULES, source
 from thalweg.raster.stack import stack
 stack([source(Path(sys.argv[2]))], Path(sys.argv[3]), rules=RULES)
-print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+print(peak_mb())
 """
 
 
@@ -284,11 +281,8 @@ def test_memory_does_not_grow_with_the_height(tmp_path: Path) -> None:
     for height in (6_000, 6_000, 30_000):
         pixels = depths(height, 2400)
         file = write(tmp_path / "tall.tif", pixels, tiled=True, zlevel=1)
-        command = [sys.executable, "-c", MEMORY_PROGRAM, str(Path(__file__).parent), str(file)]
-        done = subprocess.run(
-            [*command, str(tmp_path / "stack.tif")], check=True, capture_output=True, text=True
-        )
-        used.append(int(done.stdout) >> 10)
+        made = tmp_path / "stack.tif"
+        used.append(int(run_measured(MEMORY_PROGRAM, Path(__file__).parent, file, made)))
     assert used[2] < used[1] + 60
 
 

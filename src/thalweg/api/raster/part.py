@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, FastAPI, Request
 from rasterio.errors import CRSError
 from rio_tiler.errors import (
     EmptyMosaicError,
+    InvalidFormat,
     NoAssetFoundError,
     PointOutsideBounds,
     RioTilerError,
@@ -160,6 +161,7 @@ def _shared(services: Services) -> dict[str, Any]:
 
 _STATUSES: dict[type[Exception], int] = {
     RioTilerError: 400,
+    InvalidFormat: 500,
     CRSError: 400,
     TileOutsideBounds: 404,
     PointOutsideBounds: 404,
