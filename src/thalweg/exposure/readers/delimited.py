@@ -18,6 +18,7 @@ from thalweg.exposure.readers.reading import (
     BAD_GEOMETRY_TEXT,
     BAD_NUMBER,
     BAD_RECORD,
+    BLOCK_BYTES,
     Columns,
     SourceFile,
     check_columns,
@@ -26,7 +27,6 @@ from thalweg.exposure.readers.reading import (
     read_batch,
 )
 
-BLOCK_BYTES = 16 << 20
 # The columns that Open Buildings' files have.
 _WKT_COLUMNS = Columns(
     id="full_plus_code", geometry="geometry", confidence="confidence", area="area_in_meters"

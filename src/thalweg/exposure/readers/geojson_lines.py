@@ -11,9 +11,14 @@ import pyarrow.csv as pa_csv
 import shapely
 
 from thalweg.errors import UnreadableBuildings
-from thalweg.exposure.readers.reading import BAD_GEOMETRY_TEXT, SourceFile, opened, read_batch
+from thalweg.exposure.readers.reading import (
+    BAD_GEOMETRY_TEXT,
+    BLOCK_BYTES,
+    SourceFile,
+    opened,
+    read_batch,
+)
 
-BLOCK_BYTES = 16 << 20
 _NEVER_IN_JSON = "\x1f"
 
 
