@@ -15,7 +15,7 @@ from thalweg.hexagons.boxes import Window, slot_count
 from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
-from thalweg.hexagons.tally import Lister, Others, Tally, common_others
+from thalweg.hexagons.tally import Lister, Tally
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import Grid, grid_of
 from thalweg.raster.reading import RowReader, environment, opened, row_reader
@@ -97,31 +97,19 @@ class Pass:
         """The statistics of the rows so far, by resolution."""
         return {tally.index.resolution: tally.statistics() for tally in self._tallies}
 
-    def _add_part(self, part: Window, planes: Pixels) -> None:
-        placed = False
-        bands: list[Others] = []
-        for band, plane in enumerate(planes):
-            bands.append(self._lister.read(plane, band, part))
-            if self._lister.listed:
-                placed = placed or self._place(part)
-                for tally in self._tallies:
-                    tally.add_values(band, self._lister)
-        common = common_others(bands)
-        if (common.voids.stops - common.voids.starts).sum() == planes[0].size:
+    def _add_part(self, part: Window, pixels: Pixels) -> None:
+        lister = self._lister
+        lister.read(pixels, part)
+        voids, others = lister.voids, lister.others
+        if (voids.stops - voids.starts).sum() == pixels[0].size:
             for tally in self._tallies:
                 tally.add_void_part(part, self._scratch)
-        elif any(len(one.kinds) for one in (common.voids, common.special, *common.rest)):
-            placed = placed or self._place(part)
+        elif lister.listed or len(voids.kinds) or len(others.kinds):
             for tally in self._tallies:
-                tally.add_voids(common.voids)
-                tally.add_others(range(len(bands)), common.special)
-                for band, one in enumerate(common.rest):
-                    tally.add_others(range(band, band + 1), one)
-
-    def _place(self, part: Window) -> bool:
-        for tally in self._tallies:
-            tally.place(part, self._scratch)
-        return True
+                tally.place(part, self._scratch)
+                tally.add_values(lister)
+                tally.add_voids(voids)
+                tally.add_others(others)
 
 
 @lru_cache(maxsize=_INDICES_KEPT)
