@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numba
+import numpy as np
 
 from thalweg.raster.runs import run_end
 
@@ -46,13 +47,38 @@ def codes_of(values: Any, codes: Any, declared: Any) -> None:
 
 
 @numba.njit(nogil=True, cache=True)
+def _join(bits: Any, row: int, joined: Any) -> None:
+    """The bits of a row that are set in any band."""
+    joined[:] = bits[0, row]
+    for band in range(1, bits.shape[0]):
+        line = bits[band, row]
+        for col in range(joined.size):
+            joined[col] |= line[col]
+
+
+@numba.njit(nogil=True, cache=True)
+def _end_alike(bits: Any, row: int, col: int) -> int:
+    """The end of the run of pixels from `col` that are all the same in all bands."""
+    end = run_end(bits[0, row], col)
+    for band in range(1, bits.shape[0]):
+        line = bits[band, row]
+        if line[col] != bits[0, row, col]:
+            return col + 1
+        end = min(end, run_end(line[:end], col))
+    return end
+
+
+@numba.njit(nogil=True, cache=True)
 def list_pixels(
     pixels: Any,
     bits: Any,
     codes: Any,
-    declared: Any,
-    joined: Any,
-    here: Any,
+    low: float,
+    high: float,
+    nodata: Any,
+    special: Any,
+    special_kinds: Any,
+    thresholds: Any,
     positions: Any,
     values: Any,
     classes: Any,
@@ -67,61 +93,61 @@ def list_pixels(
     values. Of the former the position, the `values` [pixels, lanes], 0 in bands that have none,
     and the highest class of any band. Of a run, in which no band changes, start and stop, and the
     `kinds` [runs, bands]. `undeclared` gets the count, and of the first its position, value and
-    band. `codes` are those of all bits, or empty where these are too many; `declared` as in
-    `codes_of`; `joined` [columns] and `here` [bands] are room to work in.
+    band. `codes` are those of all bits, or empty where these are too many; what is declared is as
+    in `code_of`.
     """
     bands, height, width = pixels.shape
-    low, high, nodata, special, kinds_of_special, thresholds = declared
     listed, runs = 0, 0
+    joined = np.empty_like(bits[0, 0])
+    begins, ends = np.empty(width, np.int64), np.empty(width, np.int64)
+    highest = np.empty(width, np.int64)
     for row in range(height):
-        joined[:] = bits[0, row]
-        for band in range(1, bands):
-            line = bits[band, row]
-            for col in range(width):
-                joined[col] |= line[col]
-        start = row * width
-        col = 0
+        _join(bits, row, joined)
+        found, col = 0, 0
         while col < width:
             if joined[col] == 0:
                 col = run_end(joined, col)
                 continue
-            highest, valid = ZERO, ZERO
-            for band in range(bands):
-                value = pixels[band, row, col]
+            if codes.size:
+                code = int(codes[bits[0, row, col]])
+            else:
+                value = pixels[0, row, col]
+                code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+            begins[found], highest[found] = col, ZERO
+            col = _end_alike(bits, row, col) if FIRST_KIND <= code < UNDECLARED else col + 1
+            ends[found] = col
+            found += 1
+        first = listed
+        for band in range(bands):
+            line, line_bits = pixels[band, row], bits[band, row]
+            for index in range(found):
+                value = line[begins[index]]
                 if codes.size:
-                    code = int(codes[bits[band, row, col]])
+                    code = int(codes[line_bits[begins[index]]])
                 else:
-                    code = code_of(value, low, high, nodata, special, kinds_of_special, thresholds)
-                here[band] = code
-                highest = max(highest, code)
-                is_value = code < FIRST_KIND
-                valid = max(valid, code) if is_value else valid
-                values[listed, band] = value if is_value else 0
-            if highest == UNDECLARED:
+                    code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+                highest[index] = max(highest[index], code)
+                values[first + index, band] = value if code < FIRST_KIND else 0
+        for index in range(found):
+            position, code = row * width + begins[index], highest[index]
+            if code >= FIRST_KIND:
+                code = ZERO
                 for band in range(bands):
-                    if here[band] == UNDECLARED:
+                    value = pixels[band, row, begins[index]]
+                    here = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+                    kinds[runs, band] = max(here - FIRST_KIND, NO_KIND)
+                    if here < FIRST_KIND:
+                        code = max(code, here)
+                    elif here == UNDECLARED:
                         if undeclared[0] == 0:
-                            undeclared[1] = start + col
-                            undeclared[2] = pixels[band, row, col]
-                            undeclared[3] = band
+                            undeclared[1], undeclared[2], undeclared[3] = position, value, band
                         undeclared[0] += 1
-                col += 1
-                continue
-            end = col + 1
-            if highest >= FIRST_KIND:
-                end = width
-                for band in range(bands):
-                    end = min(end, run_end(bits[band, row, :end], col))
-                    kinds[runs, band] = max(here[band] - FIRST_KIND, NO_KIND)
-                starts[runs] = start + col
-                stops[runs] = start + end
+                starts[runs], stops[runs] = position, row * width + ends[index]
                 runs += 1
-            if valid != ZERO:
-                first = listed
-                for same in range(col, end):
-                    values[listed] = values[first]
-                    positions[listed] = start + same
-                    classes[listed] = valid - FIRST_CLASS
-                    listed += 1
-            col = end
+            if code != ZERO:
+                if listed < first + index:
+                    for band in range(bands):
+                        values[listed, band] = values[first + index, band]
+                positions[listed], classes[listed] = position, code - FIRST_CLASS
+                listed += 1
     return listed, runs

@@ -67,7 +67,6 @@ class Lister:
             measures.thresholds,
         )
         self._codes = self._all_codes(dtype) if dtype.itemsize <= 2 else np.empty(0, np.uint8)
-        self._codes_here = np.empty(len(measures.bands), np.int64)
         self._make_room(0)
 
     def read(self, pixels: Pixels, part: Window) -> None:
@@ -77,14 +76,11 @@ class Lister:
             self._make_room(pixels[0].size)
         pixels = self._side_by_side(pixels)
         undeclared = np.zeros(4)
-        joined = np.empty(pixels.shape[2], f"u{pixels.itemsize}")
         self.listed, runs = list_pixels(
             pixels,
-            pixels.view(joined.dtype),
+            pixels.view(f"u{pixels.itemsize}"),
             self._codes,
-            self._declared,
-            joined,
-            self._codes_here,
+            *self._declared,
             self.positions,
             self.values,
             self.classes,
