@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from thalweg.hexagons.positions import Floats, Integers, Locator, Positions, pos
 from thalweg.raster.grid import Grid
 
 MOST_SLOTS = 1 << 26
+# A row of blocks of a one-degree tile of one arc-second, so that where a tile is missing from a
+# mosaic whole parts are empty.
+PART_ROWS, PART_COLS = 400, 3600
 
 # Where pixels are much larger than cells, asking for each pixel beats a table of all cells.
 _MOST_LOOKED_UP = 1 << 22
@@ -34,6 +38,12 @@ class Window:
     @classmethod
     def of(cls, grid: Grid) -> Window:
         return cls(range(grid.height), range(grid.width))
+
+    def parts(self) -> Iterator[Window]:
+        """Windows of `PART_ROWS` x `PART_COLS` from its corner on, smaller at its far edges."""
+        for top in range(0, len(self.rows), PART_ROWS):
+            for left in range(0, len(self.cols), PART_COLS):
+                yield Window(self.rows[top : top + PART_ROWS], self.cols[left : left + PART_COLS])
 
     def halves(self) -> tuple[Window, Window]:
         """The two halves of the longer side."""

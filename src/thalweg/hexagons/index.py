@@ -16,13 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thalweg.errors import UnexpectedError
-from thalweg.hexagons.boxes import Window, locator_of, pixel_reach, slots_in
+from thalweg.hexagons.boxes import (
+    PART_COLS,
+    PART_ROWS,
+    Window,
+    locator_of,
+    pixel_reach,
+    slots_in,
+)
 from thalweg.hexagons.cells import Cells
 from thalweg.hexagons.locating import FLAGGED, split_pixels
 from thalweg.hexagons.positions import Floats, Integers, Slots, positions_of
 from thalweg.raster.grid import Grid
 
-SURVEYED_PIXELS = 1 << 20
 # Finding runs takes longer than counting what mostly dry layers hold.
 RUNS_KEPT_BYTES = 32 << 20
 
@@ -77,7 +83,7 @@ def label(
     if out is None:
         out = np.empty((len(window.rows), len(window.cols)), np.int32)
     index.slots(window.rows, window.cols, out)
-    _relabel(out, index.label_of_slot)
+    _relabel(out.reshape(-1), index.label_of_slot)
     return Labels(index.cells, out)
 
 
@@ -152,10 +158,8 @@ class CellIndex:
         key = (part.rows, part.cols)
         if key in self._runs:
             return self._runs[key]
-        runs = self._find_runs(part, scratch)
-        size = sum(array.nbytes for array in runs)
-        if size <= self._room_for_runs:
-            self._room_for_runs -= size
+        runs = self._labelled(*self._find_runs(part, scratch))
+        if self._has_room(*runs):
             self._runs[key] = runs
         return runs
 
@@ -166,28 +170,35 @@ class CellIndex:
         """
         key = (part.rows, part.cols)
         if key not in self._within_parts:
-            runs = self._find_runs(part, scratch)
+            runs = self.runs(part, scratch)
             lengths = np.diff(runs.stops, prepend=0)
             whole = runs.cells >= 0
-            labels, which = np.unique(
-                np.concatenate([runs.cells[whole], runs.split_cells]), return_inverse=True
-            )
-            samples = np.concatenate([lengths[whole] * self.per_pixel, runs.split_weights])
-            self._within_parts[key] = labels, np.bincount(which, samples).astype(np.int64)
+            labels = np.concatenate([runs.cells[whole], runs.split_cells])
+            counted = np.concatenate([lengths[whole] * self.per_pixel, runs.split_weights])
+            samples = np.bincount(labels, counted).astype(np.int64)
+            met = np.flatnonzero(samples)
+            self._within_parts[key] = met, samples[met]
         return self._within_parts[key]
 
-    def _find_runs(self, part: Window, scratch: Scratch) -> Runs:
+    def _find_runs(self, part: Window, scratch: Scratch) -> tuple[Slots, Slots, Split]:
+        """Where the runs of a part stop, their slots, and the split pixels."""
         shape = len(part.rows), len(part.cols)
         slots = scratch.slots[: shape[0] * shape[1]].reshape(shape)
         split = self.slots(part.rows, part.cols, slots)
-        found = _find_runs(slots, self.label_of_slot, scratch.stops, scratch.cells)
-        return Runs(
-            scratch.stops[:found].copy(),
-            scratch.cells[:found].copy(),
-            split.first,
-            self.label_of_slot[split.slots],
-            split.weights,
-        )
+        found = _find_runs(slots, scratch.stops, scratch.cells)
+        return scratch.stops[:found].copy(), scratch.cells[:found].copy(), split
+
+    def _labelled(self, stops: Slots, slots: Slots, split: Split) -> Runs:
+        """The runs of cells that runs of slots are, which become these."""
+        _relabel(slots, self.label_of_slot)
+        return Runs(stops, slots, split.first, self.label_of_slot[split.slots], split.weights)
+
+    def _has_room(self, *arrays: NDArray[Any]) -> bool:
+        """Whether these are kept too, which they then count for."""
+        size = sum(array.nbytes for array in arrays)
+        has_room = size <= self._room_for_runs
+        self._room_for_runs -= size if has_room else 0
+        return has_room
 
     def _survey(self) -> None:
         """Find each slot's cell and samples, and settle the pixels that are not certain."""
@@ -195,17 +206,19 @@ class CellIndex:
         room = slots_in(self._locator.boxes)
         example = np.full(room, _UNMET, np.int64)
         samples, areas = np.zeros(room, np.int64), np.zeros(room, np.int64)
-        at_once = max(1, SURVEYED_PIXELS // width)
-        buffer = np.empty((min(at_once, len(window.rows)), width), np.int32)
-        flagged: list[tuple[int, Integers]] = []
-        for start in range(0, len(window.rows), at_once):
-            rows = window.rows[start : start + at_once]
-            slots = buffer[: len(rows)]
-            split = self.slots(rows, window.cols, slots)
+        scratch = Scratch(PART_ROWS * PART_COLS)
+        kept: dict[tuple[range, range], tuple[Slots, Slots, Split]] = {}
+        flagged: list[Integers] = [np.zeros(0, np.int64)]
+        for part in window.parts():
+            stops, slots, split = self._find_runs(part, scratch)
+            corner = part.rows.start - window.rows.start, part.cols.start - window.cols.start
             uncertain = _meet(
+                stops,
                 slots,
-                start * width,
-                self.sample_areas_mm2(rows),
+                len(part.cols),
+                corner[0] * width + corner[1],
+                width,
+                self.sample_areas_mm2(part.rows),
                 self.per_pixel,
                 split.first,
                 split.slots,
@@ -216,17 +229,21 @@ class CellIndex:
                 areas,
             )
             if uncertain:
-                flagged.append((start, np.flatnonzero(slots.reshape(-1) == FLAGGED)))
+                row, col = np.divmod(stops[slots == FLAGGED].astype(np.int64) - 1, len(part.cols))
+                flagged.append((corner[0] + row) * width + corner[1] + col)
+            elif self._has_room(stops, slots, split.first, split.slots, split.weights):
+                kept[part.rows, part.cols] = stops, slots, split
         found = np.flatnonzero(example != _UNMET)
         sample = example[found]
         ids = self._looked_up(np.where(sample >= 0, sample, -2 - sample))
-        if flagged:
-            pixels = np.concatenate([start * width + positions for start, positions in flagged])
+        pixels = np.sort(np.concatenate(flagged))
+        if len(pixels):
             cells, own, own_areas = self._settle(pixels, room)
             found = np.concatenate([found, room + np.arange(len(cells))])
             ids = np.concatenate([ids, cells])
             samples, areas = np.concatenate([samples, own]), np.concatenate([areas, own_areas])
         self._keep(found, ids, samples, areas)
+        self._runs = {key: self._labelled(*runs) for key, runs in kept.items()}
 
     def _settle(self, pixels: Integers, first: int) -> tuple[Cells, Integers, Integers]:
         """Give uncertain pixels slots of their own, one for each cell that the library names.
@@ -316,10 +333,10 @@ def sample_offsets(per_pixel: int) -> Floats:
 
 
 @numba.njit(nogil=True, cache=True)
-def _find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
-    """Runs of pixels of one row in one cell: where each ends, its cell; how many there are.
+def _find_runs(slots: Any, stops: Any, found: Any) -> int:
+    """Runs of pixels of one row in one slot: where each ends, its slot; how many there are.
 
-    A split pixel is a run of its own, its number from -1 downwards instead of the cell.
+    A pixel that is no slot's, but split or flagged, is a run of its own.
     """
     height, width = slots.shape
     runs = 0
@@ -332,9 +349,7 @@ def _find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
             if slot >= 0:
                 while col < width and line[col] == slot:
                     col += 1
-                cells[runs] = label_of_slot[slot]
-            else:
-                cells[runs] = slot
+            found[runs] = slot
             stops[runs] = row * width + col
             runs += 1
     return runs
@@ -342,8 +357,11 @@ def _find_runs(slots: Any, label_of_slot: Any, stops: Any, cells: Any) -> int:
 
 @numba.njit(nogil=True, cache=True)
 def _meet(
+    stops: Any,
     slots: Any,
-    start: int,
+    width: int,
+    corner: int,
+    stride: int,
     sample_areas: Any,
     each: int,
     first: Any,
@@ -354,40 +372,40 @@ def _meet(
     samples: Any,
     areas: Any,
 ) -> bool:
-    """Count the samples and areas of slots and note one sample of each; is any pixel FLAGGED?"""
-    height, width = slots.shape
+    """Count the samples and areas of slots and note one sample of each; is any pixel FLAGGED?
+
+    Of the runs of a part so wide, whose first pixel is the `corner` of a window `stride` wide.
+    """
     uncertain = False
-    for row in range(height):
+    begin, row = 0, 0
+    for run in range(stops.size):
+        slot = slots[run]
+        while begin >= (row + 1) * width:
+            row += 1
         area = sample_areas[row]
-        col = 0
-        while col < width:
-            slot = slots[row, col]
-            begin = col
-            col += 1
-            if slot >= 0:
-                while col < width and slots[row, col] == slot:
-                    col += 1
-                count = (col - begin) * each
-                if example[slot] < 0:
-                    example[slot] = (start + row * width + begin) * each
-                samples[slot] += count
-                areas[slot] += count * area
-            elif first.size == 1:
-                uncertain = True
-            else:
-                for part in range(first[-1 - slot], first[-slot]):
-                    slot_of_part = split_slots[part]
-                    if example[slot_of_part] == _UNMET:
-                        # A whole pixel, met later, is the better example.
-                        pixel = start + row * width + begin
-                        example[slot_of_part] = -2 - (pixel * each + split_examples[part])
-                    samples[slot_of_part] += split_weights[part]
-                    areas[slot_of_part] += split_weights[part] * area
+        pixel = corner + row * stride + begin - row * width
+        if slot >= 0:
+            count = (stops[run] - begin) * each
+            if example[slot] < 0:
+                example[slot] = pixel * each
+            samples[slot] += count
+            areas[slot] += count * area
+        elif first.size == 1:
+            uncertain = True
+        else:
+            for part in range(first[-1 - slot], first[-slot]):
+                slot_of_part = split_slots[part]
+                if example[slot_of_part] == _UNMET:
+                    # A whole pixel, met later, is the better example.
+                    example[slot_of_part] = -2 - (pixel * each + split_examples[part])
+                samples[slot_of_part] += split_weights[part]
+                areas[slot_of_part] += split_weights[part] * area
+        begin = stops[run]
     return uncertain
 
 
 @numba.njit(nogil=True, cache=True)
 def _relabel(slots: Any, label_of_slot: Any) -> None:
-    for row in range(slots.shape[0]):
-        for col in range(slots.shape[1]):
-            slots[row, col] = label_of_slot[slots[row, col]]
+    for index in range(slots.size):
+        if slots[index] >= 0:
+            slots[index] = label_of_slot[slots[index]]

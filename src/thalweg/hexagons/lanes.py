@@ -6,6 +6,7 @@ bands of a raster lie side by side at every pixel.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -17,7 +18,12 @@ MOST_LANES = 8
 _INDEX = ir.IntType(32)
 
 
-class Lanes(types.Type):  # type: ignore[misc]
+def _compiled(function: Callable[..., Any]) -> Any:
+    """An intrinsic: type checkers would have it called with numba's own context."""
+    return intrinsic(function)
+
+
+class Lanes(types.Type):
     """`count` numbers, int64 or float64."""
 
     def __init__(self, dtype: Any, count: int) -> None:
@@ -26,10 +32,11 @@ class Lanes(types.Type):  # type: ignore[misc]
 
 
 @register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: Lanes) -> None:
         number = manager.lookup(lanes.dtype).get_value_type()
-        super().__init__(manager, lanes, ir.VectorType(number, lanes.count))
+        vector = ir.VectorType(number, lanes.count)
+        super().__init__(manager, lanes, vector)  # type: ignore[no-untyped-call]
 
 
 def lane_count(bands: int) -> int:
@@ -42,7 +49,7 @@ def padded(bands: int) -> int:
     return -(-bands // lane_count(bands)) * lane_count(bands)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def spread(_: Any, number: Any, lanes: Any) -> Any:
     """The number in as many lanes as the tuple `lanes` is long."""
     count = len(lanes)
@@ -57,7 +64,7 @@ def spread(_: Any, number: Any, lanes: Any) -> Any:
     return Lanes(number, count)(number, lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def load(_: Any, array: Any, first: Any, like: Any) -> Any:
     """Lanes from `array`, which is one-dimensional, from `first`, of the type of `like`."""
 
@@ -70,7 +77,7 @@ def load(_: Any, array: Any, first: Any, like: Any) -> Any:
     return like(array, first, like), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def store(_: Any, array: Any, first: Any, lanes: Any) -> Any:
     """Writes lanes to `array`, which is one-dimensional, from `first`, in its own type."""
 
@@ -83,39 +90,39 @@ def store(_: Any, array: Any, first: Any, lanes: Any) -> Any:
     return types.void(array, first, lanes), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def plus(_: Any, one: Any, other: Any) -> Any:
     return one(one, other), _operation("add", "fadd", one)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def times(_: Any, one: Any, other: Any) -> Any:
     return one(one, other), _operation("mul", "fmul", one)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def lesser(_: Any, one: Any, other: Any) -> Any:
     return one(one, other), _chosen("<", one)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def greater(_: Any, one: Any, other: Any) -> Any:
     return one(one, other), _chosen(">", one)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def above(_: Any, one: Any, other: Any) -> Any:
     """1 in each lane where one is more than the other, else 0."""
     return Lanes(types.int64, one.count)(one, other), _counted(">", one)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def differs(_: Any, one: Any, other: Any) -> Any:
     """1 in each lane where the two differ, else 0."""
     return Lanes(types.int64, one.count)(one, other), _counted("!=", one)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_compiled
 def where_zero(_: Any, lanes: Any, instead: Any) -> Any:
     """The lanes, but `instead` where they are 0."""
 

@@ -37,7 +37,7 @@ class Runs(NamedTuple):
     stops: Positions
     kinds: NDArray[np.uint8]
 
-    def only(self, chosen: NDArray[np.bool_]) -> Runs:
+    def only(self, chosen: NDArray[np.intp]) -> Runs:
         return Runs(self.starts[chosen], self.stops[chosen], self.kinds[chosen])
 
 
@@ -92,9 +92,9 @@ class Lister:
             undeclared[:] = (pixels == 0).sum(), position, 0, band
         if undeclared[0]:
             self._refuse(undeclared, part)
-        found = Runs(*(array[:runs].copy() for array in self._runs))
-        void = (found.kinds == NODATA_KIND).all(axis=1)
-        self.voids, self.others = found.only(void), found.only(~void)
+        void = (self._runs.kinds[:runs] == NODATA_KIND).all(axis=1)
+        self.voids = self._runs.only(np.flatnonzero(void))
+        self.others = self._runs.only(np.flatnonzero(~void))
 
     def _refuse(self, undeclared: NDArray[np.float64], part: Window) -> None:
         count, position, value, band = undeclared

@@ -11,7 +11,7 @@ import rasterio
 
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import WrongDtype
-from thalweg.hexagons.boxes import Window, slot_count
+from thalweg.hexagons.boxes import PART_COLS, PART_ROWS, Window, slot_count
 from thalweg.hexagons.index import CellIndex, Scratch
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
@@ -19,10 +19,6 @@ from thalweg.hexagons.tally import Lister, Tally
 from thalweg.raster.codec import Pixels
 from thalweg.raster.grid import Grid, grid_of
 from thalweg.raster.reading import RowReader, environment, opened, row_reader
-
-# 400 x 3600 pixels: a row of blocks of a one-degree tile of one arc-second, so that where a tile is
-# missing from a mosaic whole parts are empty.
-PART_ROWS, PART_COLS = 400, 3600
 
 _MOST_SLOTS_A_PIECE = 1 << 23
 _MOST_COLUMNS_A_PIECE = 1 << 14
@@ -87,11 +83,10 @@ class Pass:
 
     def add(self, part: Window, pixels: Pixels) -> None:
         """Count the pixels (bands, rows, columns) of a part of the window."""
-        rows, cols = part.rows, part.cols
-        for top in range(0, len(rows), PART_ROWS):
-            for left in range(0, len(cols), PART_COLS):
-                one = Window(rows[top : top + PART_ROWS], cols[left : left + PART_COLS])
-                self._add_part(one, pixels[:, top : top + PART_ROWS, left : left + PART_COLS])
+        for one in part.parts():
+            top, left = one.rows.start - part.rows.start, one.cols.start - part.cols.start
+            down, across = top + len(one.rows), left + len(one.cols)
+            self._add_part(one, pixels[:, top:down, left:across])
 
     def statistics(self) -> dict[int, CellStatistics]:
         """The statistics of the rows so far, by resolution."""
