@@ -6,13 +6,16 @@ import sys
 from pathlib import Path
 
 import geopandas
+import h3.api.numpy_int as h3
 import numpy as np
 import pytest
 import shapely
 
 from thalweg.errors import MissingColumn, OutlinesMissing, UnknownPlace, UnreadableOutlines
 from thalweg.hexagons import outlines
-from thalweg.hexagons.outlines import Outlines, countries, read_outlines
+from thalweg.hexagons.bounds import MOST_CELLS
+from thalweg.hexagons.cells import cell_centres
+from thalweg.hexagons.outlines import Outlines, cell_codes, countries, read_outlines
 from thalweg.hexagons.sphere import area_km2
 
 SQUARES = geopandas.GeoDataFrame(
@@ -200,3 +203,16 @@ def test_areas_of_one_file_are_found_in_those_of_another() -> None:
     ]
     own = Outlines(("one", "two", "two", "far"), np.array(parts, object), "")
     assert own.codes_around(["two", "far", "one"], around) == ["B", None, "A"]
+
+
+@pytest.mark.skipif(
+    not outlines.outlines_file("10m").exists(), reason="made by script/bootstrap, where npm is"
+)
+@pytest.mark.parametrize(("lat", "lon"), [(-2, 30), (52, 5), (-17, 179.9), (-80, 0)])
+def test_many_cells_get_the_codes_of_their_own_centres(lat: float, lon: float) -> None:
+    """Most are told by a box around them, in the middle of a country, at sea or over 180 degrees."""
+    random = np.random.default_rng(4)
+    points = np.array([lat, lon]) + random.uniform(-2, 2, (30_000, 2))
+    cells = np.unique([h3.latlng_to_cell(*point, 8) for point in points.tolist()])
+    assert len(cells) > 2 * MOST_CELLS
+    assert cell_codes(cells, countries()) == countries().codes_at(cell_centres(cells))

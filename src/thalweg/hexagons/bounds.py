@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import h3.api.numpy_int as h3
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +30,37 @@ def cell_bounds(cells: Cells) -> BoundingBox | None:
     """
     if len(cells) == 0:
         return None
-    ancestors = _few(cells)
-    west, south, east, north = _boxes(ancestors)
-    if ancestors is not cells:
-        wide, high = (east - west) * _MARGIN, (north - south) * _MARGIN
-        west, south, east, north = west - wide, south - high, east + wide, north + high
+    west, south, east, north = ancestor_boxes(cells).boxes
     span = _span(west, east)
     lowest, highest = max(south.min(), -90.0), min(north.max(), 90.0)
     return BoundingBox(*(round(float(v), _DIGITS) for v in (span[0], lowest, span[1], highest)))
 
 
-def _few(cells: Cells) -> Cells:
-    """The cells, or their ancestors of the finest resolution at which they are not too many."""
-    resolution, few = h3.get_resolution(int(cells[0])), cells
-    while len(few) > MOST_CELLS:
+class Ancestors(NamedTuple):
+    """Boxes that hold cells: west, south, east and north in degrees, each [boxes].
+
+    Longitudes go beyond 180 where one needs them. `box_of_cell` [cells] says which holds a cell.
+    """
+
+    boxes: tuple[Degrees, Degrees, Degrees, Degrees]
+    box_of_cell: NDArray[np.intp]
+
+
+def ancestor_boxes(cells: Cells) -> Ancestors:
+    """Boxes around cells of one resolution: their own, or where these are more than `MOST_CELLS`
+    those of their ancestors of the finest resolution at which they are not, with all descendants.
+    """
+    resolution = h3.get_resolution(int(cells[0]))
+    found, which = cells, np.arange(len(cells))
+    while len(found) > MOST_CELLS:
         resolution -= 1
-        few = np.unique(_parents(few, resolution))
-    return few
+        found, inverse = np.unique(_parents(found, resolution), return_inverse=True)
+        which = inverse[which]
+    west, south, east, north = _boxes(found)
+    if found is not cells:
+        wide, high = (east - west) * _MARGIN, (north - south) * _MARGIN
+        west, south, east, north = west - wide, south - high, east + wide, north + high
+    return Ancestors((west, south, east, north), which)
 
 
 def _parents(cells: Cells, resolution: int) -> Cells:

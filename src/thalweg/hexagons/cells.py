@@ -16,15 +16,14 @@ from thalweg.hexagons.sphere import Geometries, crosses_antimeridian, cut_at_ant
 type Cells = NDArray[np.uint64]
 
 _DIGITS_OF_AN_ID = 15
-_HEXADECIMAL = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 def cell_strings(cells: Cells) -> pa.StringArray:
     """The ids as hexadecimal text, as web maps take them: 15 digits, for the uppermost is 0."""
-    nibbles = cells[:, None] >> np.arange(56, -1, -4, dtype=np.uint64) & np.uint64(15)
+    digits = np.frombuffer(cells.astype(">u8").tobytes().hex().encode(), np.uint8)
     offsets = np.arange(len(cells) + 1, dtype=np.int32) * _DIGITS_OF_AN_ID
     return pa.StringArray.from_buffers(
-        len(cells), pa.py_buffer(offsets), pa.py_buffer(_HEXADECIMAL[nibbles])
+        len(cells), pa.py_buffer(offsets), pa.py_buffer(digits.reshape(-1, 16)[:, 1:].copy())
     )
 
 

@@ -20,6 +20,7 @@ from rasterio.warp import transform as reproject
 from shapely.geometry.base import BaseGeometry
 
 from thalweg.errors import MissingColumn, OutlinesMissing, UnknownPlace, UnreadableOutlines
+from thalweg.hexagons.bounds import Degrees, ancestor_boxes
 from thalweg.hexagons.cells import Cells, cell_centres
 from thalweg.hexagons.sphere import (
     Geometries,
@@ -30,6 +31,7 @@ from thalweg.hexagons.sphere import (
 type Scale = Literal["10m", "50m"]
 
 SCALES: tuple[Scale, ...] = ("10m", "50m")
+UNDECIDED = -1
 DATA_FOLDER = Path(__file__).parent / "data"
 _CELLS_AT_ONCE = 1 << 16
 _LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
@@ -80,23 +82,60 @@ class Outlines:
 
         On a common border the first area in the order of the file has it.
         """
+        return self.codes_of(self.areas_at(points))
+
+    def codes_of(self, areas: NDArray[np.intp]) -> list[str | None]:
+        """The codes of areas by their number, as many as there are for none."""
+        return [(*self.codes, None)[index] for index in areas.tolist()]
+
+    def areas_at(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
+        """As `codes_at`, the areas by number."""
         area = np.full(len(points), len(self.codes), np.intp)
         if len(points):
             around = shapely.box(*points.min(axis=0), *points.max(axis=0))
-            boxes = shapely.box(*shapely.bounds(self.geometries).T)
+            boxes = self._boxes()
             for index in np.flatnonzero(shapely.intersects(boxes, around))[::-1]:
                 near = np.flatnonzero(shapely.intersects_xy(boxes[index], points))
                 shapely.prepare(self.geometries[index])
                 area[near[shapely.intersects_xy(self.geometries[index], points[near])]] = index
-        return [(*self.codes, None)[index] for index in area.tolist()]
+        return area
+
+    def areas_around(
+        self, west: Degrees, south: Degrees, east: Degrees, north: Degrees
+    ) -> NDArray[np.intp]:
+        """The area by number that all points of each box lie in, `UNDECIDED` where they may differ.
+
+        Boxes that reach over the antimeridian are left undecided.
+        """
+        asked = shapely.box(west, south, east, north)
+        area = np.full(len(asked), len(self.codes), np.intp)
+        boxes = self._boxes()
+        around = shapely.box(west.min(), south.min(), east.max(), north.max())
+        for index in np.flatnonzero(shapely.intersects(boxes, around)):
+            shapely.prepare(self.geometries[index])
+            near = np.flatnonzero(shapely.intersects(self.geometries[index], asked))
+            within = shapely.contains_properly(self.geometries[index], asked[near])
+            first = area[near] == len(self.codes)
+            area[near] = np.where(within & first, index, UNDECIDED)
+        area[(west < -180) | (east > 180)] = UNDECIDED
+        return area
+
+    def _boxes(self) -> Geometries:
+        boxes: Geometries = shapely.box(*shapely.bounds(self.geometries).T)
+        return boxes
 
 
 def cell_codes(cells: Cells, outlines: Outlines) -> list[str | None]:
     """The code of the area that each cell's own centre lies in; None at sea."""
-    codes: list[str | None] = []
-    for start in range(0, len(cells), _CELLS_AT_ONCE):
-        codes += outlines.codes_at(cell_centres(cells[start : start + _CELLS_AT_ONCE]))
-    return codes
+    if len(cells) == 0:
+        return []
+    ancestors = ancestor_boxes(cells)
+    known = outlines.areas_around(*ancestors.boxes)[ancestors.box_of_cell]
+    open_ones = np.flatnonzero(known == UNDECIDED)
+    for start in range(0, len(open_ones), _CELLS_AT_ONCE):
+        some = open_ones[start : start + _CELLS_AT_ONCE]
+        known[some] = outlines.areas_at(cell_centres(cells[some]))
+    return outlines.codes_of(known)
 
 
 def outlines_file(scale: Scale) -> Path:

@@ -24,6 +24,7 @@ from thalweg.hexagons.accumulating import (
     TOTAL,
 )
 from thalweg.hexagons.cells import Cells
+from thalweg.hexagons.columns import ratios, spread_rows
 from thalweg.hexagons.measures import Measures
 
 type Integers = NDArray[np.int64]
@@ -32,7 +33,6 @@ type Numbers = NDArray[Any]
 
 _MM2_PER_KM2 = 1e12
 _ROWS_AT_ONCE = 1 << 10
-_CELLS_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +92,7 @@ class CellStatistics:
     @property
     def wet(self) -> Numbers:
         """The valid pixels above zero."""
-        return self._in_pixels(self._everywhere(self._counted(POSITIVE), 0))
+        return self._in_pixels(self._everywhere(self.counts[:, :, POSITIVE], 0))
 
     @property
     def wet_area_km2(self) -> Floats:
@@ -107,7 +107,7 @@ class CellStatistics:
 
     @property
     def wet_share(self) -> Floats:
-        return self._per_valid(self._counted(POSITIVE), self._share_dtype)
+        return self._per_valid(self.counts[:, :, POSITIVE], self._share_dtype)
 
     def share_above(self, depth_m: float) -> Floats:
         return self._per_valid(self._above(depth_m), self._share_dtype)
@@ -169,11 +169,12 @@ class CellStatistics:
 
     def with_data(self) -> CellStatistics:
         """Without the cells that are nodata in every band."""
-        has_data = [
-            (one._nodata() < one.samples[:, None]).any(axis=1)
-            for one in self.batches(_CELLS_AT_ONCE)
-        ]
-        return self._of(np.flatnonzero(np.concatenate(has_data)))
+        has_data = np.array(self._plain[:, 0] > 0) & (self.measures.zero != "nodata")
+        nodata = self.counts[:, :, NODATA] + self.voids[self.occupied, None]
+        if self.measures.zero == "nodata":
+            nodata += self._zeros
+        has_data[self.occupied] = (nodata < self.samples[self.occupied, None]).any(axis=1)
+        return self._of(np.flatnonzero(has_data))
 
     def batches(self, cells: int) -> Iterator[CellStatistics]:
         """The statistics of so many cells at a time, in their order; once where there is none."""
@@ -274,9 +275,9 @@ class CellStatistics:
         found = np.where(valid > other, with_zero, extreme)
         return np.where(valid > 0, found, np.nan)
 
-    def _above(self, depth_m: float) -> Integers:
+    def _above(self, depth_m: float) -> Numbers:
         first = FIRST_SPECIAL + len(self.measures.special)
-        return self._counted(first + self._threshold(depth_m))
+        return self.counts[:, :, first + self._threshold(depth_m)]
 
     # Of all cells, [n, bands] or [n, 1] ---------------------------------------------------------
 
@@ -285,16 +286,16 @@ class CellStatistics:
     ) -> Numbers:
         """What the occupied cells have, and the others; each band's side by side where narrow."""
         if not self.narrow:
-            found = np.empty((len(self.cells), len(self.measures.bands)), there.dtype)
+            wide = there.dtype if there.dtype.kind == "f" else np.int64
+            found = np.empty((len(self.cells), len(self.measures.bands)), wide)
             found[:] = elsewhere
             found[self.occupied] = there
             return found
         dtype = self._count_dtype if dtype is None else dtype
-        found = np.empty((len(self.measures.bands), len(self.cells)), dtype).T
-        found[:] = elsewhere
-        for band in range(found.shape[1]):
-            found[:, band][self.occupied] = there[:, band]
-        return found
+        found = np.empty((len(self.measures.bands), len(self.cells)), dtype)
+        found[:] = np.transpose(elsewhere)
+        spread_rows(there, self.occupied, found)
+        return found.T
 
     @property
     def _count_dtype(self) -> np.dtype[Any]:
@@ -333,7 +334,7 @@ class CellStatistics:
         return nodata + self.voids[:, None].astype(nodata.dtype)
 
     def _kind(self, meaning: str, column: int) -> Integers:
-        counted = self._counted(column)
+        counted = self.counts[:, :, column]
         if self.measures.zero == meaning:
             return self._everywhere(counted + self._zeros, self._plain)
         return self._everywhere(counted, 0)
@@ -387,5 +388,6 @@ def check_room(samples: Integers, measures: Measures) -> None:
 
 
 def _ratio(part: Numbers, whole: Integers) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(whole > 0, part / whole, np.nan), np.float64)
+    found = np.empty(whole.shape)
+    ratios(part, whole, found)
+    return found
