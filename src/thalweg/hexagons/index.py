@@ -8,6 +8,7 @@ open are looked up one by one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import h3.api.numpy_int as h3
@@ -33,6 +34,7 @@ from thalweg.raster.grid import Grid
 RUNS_KEPT_BYTES = 32 << 20
 
 _SPLIT_AT_ONCE = 1 << 14
+_LOOKED_UP_AT_ONCE = 1 << 16
 _UNMET = -1
 _GENERATOR = 5
 _CORNERS = np.array([(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)])
@@ -178,6 +180,9 @@ class CellIndex:
             samples = np.bincount(labels, counted).astype(np.int64)
             met = np.flatnonzero(samples)
             self._within_parts[key] = met, samples[met]
+            # Rasters on one grid mostly have nothing in the same places: room for others' runs.
+            if self._runs.pop(key, None):
+                self._room_for_runs += sum(array.nbytes for array in runs)
         return self._within_parts[key]
 
     def _find_runs(self, part: Window, scratch: Scratch) -> tuple[Slots, Slots, Split]:
@@ -269,17 +274,18 @@ class CellIndex:
 
     def _looked_up(self, samples: Integers) -> Cells:
         """The library's cells of samples, counted pixel by pixel along the window's rows."""
-        pixel, sample = np.divmod(samples, self.per_pixel)
-        row, col = np.divmod(pixel, len(self.window.cols))
-        lon, lat = self._positions.degrees(
-            self.window.rows.start + row + self._offsets[sample, 0],
-            self.window.cols.start + col + self._offsets[sample, 1],
-        )
-        return np.fromiter(
-            map(h3.latlng_to_cell, lat.tolist(), lon.tolist(), [self.resolution] * len(lat)),
-            np.uint64,
-            len(lat),
-        )
+        found = np.empty(len(samples), np.uint64)
+        for start in range(0, len(samples), _LOOKED_UP_AT_ONCE):
+            some = slice(start, start + _LOOKED_UP_AT_ONCE)
+            pixel, sample = np.divmod(samples[some], self.per_pixel)
+            row, col = np.divmod(pixel, len(self.window.cols))
+            lon, lat = self._positions.degrees(
+                self.window.rows.start + row + self._offsets[sample, 0],
+                self.window.cols.start + col + self._offsets[sample, 1],
+            )
+            resolutions = repeat(self.resolution)
+            found[some] = list(map(h3.latlng_to_cell, lat.tolist(), lon.tolist(), resolutions))
+        return found
 
     def _split(self, rows: range, cols: range, out: Slots) -> Split:
         """Sample the flagged pixels; those that turn out to lie in one slot get it."""

@@ -86,7 +86,8 @@ class Outlines:
 
     def codes_of(self, areas: NDArray[np.intp]) -> list[str | None]:
         """The codes of areas by their number, as many as there are for none."""
-        return [(*self.codes, None)[index] for index in areas.tolist()]
+        codes = (*self.codes, None)
+        return [codes[index] for index in areas.tolist()]
 
     def areas_at(self, points: NDArray[np.float64]) -> NDArray[np.intp]:
         """As `codes_at`, the areas by number."""

@@ -121,7 +121,8 @@ class Hexagons:
         cells = 0
         for output in payload["outputs"]:
             resolution = output["coordinates"][H3_RESOLUTION]
-            statistics = measured[int(resolution)]
+            # The finest are last, and large: what is written makes room.
+            statistics = measured.pop(int(resolution))
             codes = country_codes(statistics.cells) if payload["countries"] else None
             batches = measured_batches(series, statistics, codes)
             with zone.staging() as area:
@@ -133,7 +134,7 @@ class Hexagons:
         return {"tables": len(payload["outputs"]), "cells": cells}
 
 
-def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStatistics]:
+def _measured(payload: Document, workspace: Workspace) -> dict[int, CellStatistics]:
     """The statistics of all rasters together, by resolution."""
     from thalweg.hexagons.measures import Rule
     from thalweg.hexagons.statistics import merged
@@ -153,6 +154,6 @@ def _measured(payload: Document, workspace: Workspace) -> Mapping[int, CellStati
         for zone, key, _ in payload["inputs"]
     ]
     return {
-        resolution: merged(part[resolution] for part in parts).with_data()
+        resolution: merged(part.pop(resolution) for part in parts).with_data()
         for resolution in resolutions
     }
