@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import h3.api.numpy_int as h3
@@ -28,9 +29,13 @@ def cell_bounds(cells: Cells) -> BoundingBox | None:
     ancestors, and the box may be larger by the size of one of these. It is as wide as the globe
     where the cells leave no gap between meridians, or hold a pole. None without cells.
     """
-    if len(cells) == 0:
-        return None
-    west, south, east, north = ancestor_boxes(cells).boxes
+    return _kept_bounds(cells.tobytes()) if len(cells) else None
+
+
+# Most tables of a run are of the same cells.
+@lru_cache(maxsize=16)
+def _kept_bounds(cells: bytes) -> BoundingBox:
+    west, south, east, north = ancestor_boxes(np.frombuffer(cells, np.uint64)).boxes
     span = _span(west, east)
     lowest, highest = max(south.min(), -90.0), min(north.max(), 90.0)
     return BoundingBox(*(round(float(v), _DIGITS) for v in (span[0], lowest, span[1], highest)))

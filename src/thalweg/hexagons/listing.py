@@ -99,8 +99,8 @@ def list_pixels(
     bands, height, width = pixels.shape
     listed, runs = 0, 0
     joined = np.empty_like(bits[0, 0])
-    begins, ends = np.empty(width, np.int64), np.empty(width, np.int64)
-    highest = np.empty(width, np.int64)
+    begins, ends = np.empty(width, np.uint32), np.empty(width, np.uint32)
+    highest = np.empty(width, np.uint8)
     for row in range(height):
         _join(bits, row, joined)
         found, col = 0, 0
@@ -118,18 +118,21 @@ def list_pixels(
             ends[found] = col
             found += 1
         first = listed
+        rows = values[first : first + found]
         for band in range(bands):
-            line, line_bits = pixels[band, row], bits[band, row]
+            line, line_bits, column = pixels[band, row], bits[band, row], rows[:, band]
             for index in range(found):
                 value = line[begins[index]]
                 if codes.size:
-                    code = int(codes[line_bits[begins[index]]])
+                    code = codes[line_bits[begins[index]]]
                 else:
-                    code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+                    code = np.uint8(
+                        code_of(value, low, high, nodata, special, special_kinds, thresholds)
+                    )
                 highest[index] = max(highest[index], code)
-                values[first + index, band] = value if code < FIRST_KIND else 0
+                column[index] = value if code < FIRST_KIND else 0
         for index in range(found):
-            position, code = row * width + begins[index], highest[index]
+            position, code = row * width + int(begins[index]), int(highest[index])
             if code >= FIRST_KIND:
                 code = ZERO
                 for band in range(bands):
@@ -142,7 +145,7 @@ def list_pixels(
                         if undeclared[0] == 0:
                             undeclared[1], undeclared[2], undeclared[3] = position, value, band
                         undeclared[0] += 1
-                starts[runs], stops[runs] = position, row * width + ends[index]
+                starts[runs], stops[runs] = position, row * width + int(ends[index])
                 runs += 1
             if code != ZERO:
                 if listed < first + index:
