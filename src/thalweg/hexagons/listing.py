@@ -126,10 +126,8 @@ def list_pixels(
                 if codes.size:
                     code = codes[line_bits[begins[index]]]
                 else:
-                    code = np.uint8(
-                        code_of(value, low, high, nodata, special, special_kinds, thresholds)
-                    )
-                highest[index] = max(highest[index], code)
+                    code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+                highest[index] = max(highest[index], np.uint8(code))
                 column[index] = value if code < FIRST_KIND else 0
         for index in range(found):
             position, code = row * width + int(begins[index]), int(highest[index])

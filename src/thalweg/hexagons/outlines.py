@@ -205,7 +205,8 @@ def _read(path: Path, column: str) -> tuple[list[str | None], Geometries, str]:
         held = ", ".join(name for name in table.column_names if name != geometry)
         raise MissingColumn(f"no column {column!r}", hint=f"it holds {held}", where=str(path))
     codes = [None if code is None else str(code) for code in table[column].to_pylist()]
-    wkb = table[geometry].to_numpy(zero_copy_only=False)
+    # Not by pyarrow's `to_numpy`, which would load pandas.
+    wkb = np.array(table[geometry].to_pylist(), np.object_)
     return codes, shapely.force_2d(shapely.from_wkb(wkb)), crs
 
 
