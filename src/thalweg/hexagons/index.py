@@ -31,7 +31,7 @@ from thalweg.hexagons.positions import Floats, Integers, Slots, positions_of
 from thalweg.raster.grid import Grid
 
 # Finding runs takes longer than counting what mostly dry layers hold.
-RUNS_KEPT_BYTES = 32 << 20
+RUNS_KEPT_BYTES = 24 << 20
 
 _SPLIT_AT_ONCE = 1 << 14
 _LOOKED_UP_AT_ONCE = 1 << 16
