@@ -123,6 +123,34 @@ def test_resolutions_in_one_pass_are_as_each_alone(rule: Rule, bands: int) -> No
         assert equal(found, replace(alone, measures=measures))
 
 
+@pytest.mark.parametrize("bands", [1, 2, 3, 8, 9])
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_bands_together_are_as_each_alone(bands: int, dtype: str) -> None:
+    """Where some are nodata or water and others are not, too."""
+    pixels = floods(bands, height=60, width=330).astype(dtype)
+    random = np.random.default_rng(bands)
+    for band, value in zip(pixels, (NODATA, WATER, 0, 0, NODATA, 300, 0, WATER, 1), strict=False):
+        top, left = random.integers(0, [30, 200])
+        band[top : top + 25, left : left + 90] = value
+        band[random.random(band.shape) < 0.02] = value
+    rules = replace(RULES, dtype=dtype)
+    together = measured(pixels, 8, rules=rules, histogram=True)
+    names = ("valid", "nodata", "wet", "total", "mean", "std", "minimum", "maximum", "wet_share")
+    for band in range(bands):
+        alone = measured(pixels[band : band + 1], 8, rules=rules, histogram=True)
+        for name in names:
+            mine = getattr(together, name)[:, band]
+            assert np.array_equal(mine, getattr(alone, name)[:, 0], equal_nan=True), name
+        assert np.array_equal(
+            together.area_above_km2(0.5)[:, band], alone.area_above_km2(0.5)[:, 0]
+        )
+        assert np.array_equal(
+            together.percentile(90)[:, band], alone.percentile(90)[:, 0], equal_nan=True
+        )
+        water = "permanent_water"
+        assert np.array_equal(together.special(water)[:, band], alone.special(water)[:, 0])
+
+
 def test_narrow_numbers_are_the_same_in_32_bits() -> None:
     wide = measured(floods(), 7)
     narrow = replace(wide, narrow=True)
