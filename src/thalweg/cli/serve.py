@@ -34,6 +34,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve a workspace: STAC, rasters, features, hexagons, and a map, until Ctrl-C."""
+    import gc
+
     import uvicorn
 
     from thalweg.errors import UsageError
@@ -48,6 +50,9 @@ def serve(
     port = wanted.port if port is None else port
     app = create_site(place, settings)
     app.openapi()  # which the first request with parameters would wait for
+    # What stands now stands until the end: looking through it again took a request 0.2 s at times.
+    gc.collect()
+    gc.freeze()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("thalweg").setLevel(logging.INFO)
     config = uvicorn.Config(
