@@ -68,15 +68,16 @@ def thalweg(workspace: Path, **env: str):
 
 
 def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _START_SECONDS
+    until, last = time.monotonic() + _START_SECONDS, ""
     while time.monotonic() < until and process.poll() is None:
         try:
             httpx.get(url, timeout=60).raise_for_status()
-        except httpx.HTTPError:
+        except httpx.HTTPError as error:
+            last = str(error)
             time.sleep(0.1)
         else:
             return
-    raise SystemExit(f"{url} does not answer")
+    raise SystemExit(f"{url} does not answer: {last or process.returncode}")
 
 
 @dataclass
