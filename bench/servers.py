@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +123,23 @@ def by_turns(
                 costs[name].seconds.append(time.perf_counter() - began)
             costs[name].processor += servers[name].processor_seconds - before
     return costs
+
+
+def heading(base: str, names: Iterable[str]) -> str:
+    """The head of a table of `row`s, whose ratios are to the first column."""
+    told = f"p50 (times {base}), p95, and of a processor"
+    names = list(names)
+    return f"| {told} | {' | '.join(names)} |\n|---|{'---|' * len(names)}"
+
+
+def row(name: str, costs: Mapping[str, Cost]) -> str:
+    """A row of a Markdown table."""
+    base = next(iter(costs.values()))
+    cells = (
+        f"{one.p50:.1f} ms ({one.p50 / base.p50:.2f}), {one.p95:.1f}, {one.processor_ms:.1f}"
+        for one in costs.values()
+    )
+    return f"| {name} | {' | '.join(cells)} |"
 
 
 # The kernel counts in hundredths of a second: turns of one request would be too short to tell.

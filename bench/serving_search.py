@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
-from servers import Cost, Server, by_turns, listening, thalweg
+from servers import Server, by_turns, heading, listening, row, thalweg
 
 from thalweg.catalog.collections import build_collection
 from thalweg.catalog.geometries import box_geometry
@@ -29,6 +29,7 @@ from thalweg.postgres.cluster import Cluster
 from thalweg.postgres.preparing import prepare
 
 COLLECTIONS, ITEMS = 10, 500
+_DIFFERENT, _CHECKED = 40, 4
 PERILS = ("fluvial", "pluvial", "coastal")
 PERIODS = (5, 10, 20, 50, 100, 200, 500, 1000)
 ALONE = """
@@ -98,7 +99,7 @@ def requests() -> dict[str, list[dict[str, Any]]]:
     """What is asked for: other places, times and ids each round, the same of all services."""
     chosen = random.Random(7)
     found: dict[str, list[dict[str, Any]]] = {}
-    for _ in range(40):
+    for _ in range(_DIFFERENT):
         west, south, year = chosen.uniform(-18, 45), chosen.uniform(-35, 30), chosen.randint(0, 79)
         name = f"floods-{chosen.randrange(COLLECTIONS)}"
         box = {"bbox": f"{west:.3f},{south:.3f},{west + 5:.3f},{south + 5:.3f}"}
@@ -127,7 +128,7 @@ def ask(client: httpx.Client, given: list[dict[str, Any]], number: int) -> httpx
 
 def check_equal(clients: dict[str, httpx.Client], given: list[dict[str, Any]]) -> None:
     """All find as much: what is compared is the same work."""
-    for number in range(len(given)):
+    for number in range(_CHECKED):
         answers = [ask(client, given, number).json() for client in clients.values()]
         counts = {len(one.get("features", one.get("collections", [one]))) for one in answers}
         if len(counts) > 1:
@@ -178,22 +179,12 @@ def report(folder: Path, url: str, rounds: int) -> None:
     ):
         servers = {"pgstac alone": pgstac, "thalweg, pgSTAC": ours, "thalweg, SQLite": embedded}
         clients = dict(zip(servers, (first, second, third), strict=True))
-        print("| p50, p95, and of a processor | " + " | ".join(servers) + " |")
-        print("|---|" + "---|" * len(servers))
+        print(heading("pgstac alone", servers))
         for name, given in requests().items():
             check_equal(clients, given)
             asks = {one: partial(ask, client, given) for one, client in clients.items()}
             print(row(name, by_turns(servers, asks, rounds)), flush=True)
     print(f"\nload average {os.getloadavg()[0]:.1f}")
-
-
-def row(name: str, costs: dict[str, Cost]) -> str:
-    base = costs["pgstac alone"]
-    cells = (
-        f"{one.p50:.1f} ms ({one.p50 / base.p50:.2f}), {one.p95:.1f} ms, {one.processor_ms:.1f} ms"
-        for one in costs.values()
-    )
-    return f"| {name} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
