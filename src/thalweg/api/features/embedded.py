@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from functools import lru_cache
@@ -102,16 +102,15 @@ class EmbeddedCollection(Collection):
         if rows and asked.geometry:
             shapes = _simplified(geometries(rows), asked.simplify, bbox_only=bbox_only)
             shown = _as_wkt(shapes) if as_text else _as_geojson(shapes)
-        values = selection.values(rows)
-        wanted = self.columns(None if asked.properties is None else list(asked.properties))
+        columns = self._wanted(selection, asked, rows)
         items: list[Any] = [
             {
                 "type": "Feature",
                 "geometry": geometry,
                 "id": row[0],
-                "properties": {name: held[name] for name in wanted},
+                "properties": {name: held[at] for name, held in columns.items()},
             }
-            for row, held, geometry in zip(rows, values, shown, strict=True)
+            for at, (row, geometry) in enumerate(zip(rows, shown, strict=True))
         ]
         return ItemList(
             items=items,
@@ -137,9 +136,16 @@ class EmbeddedCollection(Collection):
             return b""
         shapes = _simplified(shapes, asked.simplify, bbox_only=False)
         placed = mvt.on_tile(_projected(shapes, forwards, tms), (*box,))
+        columns = self._wanted(selection, asked, rows)
+        return mvt.layer(_LAYER, placed, {name: _told(held) for name, held in columns.items()})
+
+    def _wanted(
+        self, selection: Selection, asked: Asked, rows: Sequence[Row]
+    ) -> dict[str, list[Any]]:
+        """The values of the columns that are asked for."""
+        columns = selection.columns(rows)
         wanted = self.columns(None if asked.properties is None else list(asked.properties))
-        held = [{name: _told(row[name]) for name in wanted} for row in selection.values(rows)]
-        return mvt.layer(_LAYER, placed, held)
+        return {name: columns[name] for name in wanted}
 
 
 def _touching(selection: Selection, box: Bounds, limit: int) -> tuple[list[Row], Geometries]:
@@ -199,11 +205,20 @@ def _as_wkt(shapes: Geometries) -> list[str]:
     return [f"SRID=4326;{text.replace(', ', ',').replace(' (', '(')}" for text in texts]
 
 
-def _told(value: Any) -> Any:
-    """A value as a tile has it: times as PostgreSQL writes them."""
-    if isinstance(value, datetime):
-        text = value.strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
-        return f"{text}+00"
-    if isinstance(value, date):
-        return value.isoformat()
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _told(values: list[Any]) -> list[Any]:
+    """The values of a column as a tile has them: times as PostgreSQL writes them."""
+    kind = next((type(value) for value in values if value is not None), None)
+    tell = _TELL.get(kind)
+    return values if tell is None else [None if value is None else tell(value) for value in values]
+
+
+def _moment(value: datetime) -> str:
+    text = value.strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
+    return f"{text}+00"
+
+
+_TELL: dict[type | None, Callable[[Any], Any]] = {
+    datetime: _moment,
+    date: date.isoformat,
+    float: lambda value: None if math.isnan(value) else value,
+}
