@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -121,8 +121,8 @@ class EmbeddedCollection(Collection):
 
     def _tile(self, store: GeoPackages, asked: Asked, tms: TileMatrixSet, tile: Tile) -> bytes:
         box = tms.xy_bounds(tile)
-        forwards, backwards = _transformers(tms.crs.to_epsg() or 4326)
-        around = backwards.transform_bounds(*box)
+        system = _system(tms)
+        around = system.backwards.transform_bounds(*box)
         selection = Selection(
             store.connection(self.id),
             self.held,
@@ -135,7 +135,7 @@ class EmbeddedCollection(Collection):
         if not rows:
             return b""
         shapes = _simplified(shapes, asked.simplify, bbox_only=False)
-        placed = mvt.on_tile(_projected(shapes, forwards, tms), (*box,))
+        placed = mvt.on_tile(_projected(shapes, system), (*box,))
         columns = self._wanted(selection, asked, rows)
         return mvt.layer(_LAYER, placed, {name: _told(held) for name, held in columns.items()})
 
@@ -163,23 +163,39 @@ def _touching(selection: Selection, box: Bounds, limit: int) -> tuple[list[Row],
     return found, np.concatenate(shapes)
 
 
-def _projected(shapes: Geometries, transformer: Transformer, tms: TileMatrixSet) -> Geometries:
+def _projected(shapes: Geometries, system: _System) -> Geometries:
     """Geometries in the tile's own reference system; no further than that reaches."""
-    west, south, east, north = tms.bbox
+    west, south, east, north = system.reach
     points = shapely.get_coordinates(shapes)
     points = np.clip(points, (west, south), (east, north))
-    moved = np.column_stack(transformer.transform(*points.T))
+    moved = np.column_stack(system.forwards.transform(*points.T))
     projected: Geometries = shapely.set_coordinates(shapes.copy(), moved)
     return projected
 
 
-@lru_cache
-def _transformers(epsg: int) -> tuple[Transformer, Transformer]:
-    here, there = CRS.from_epsg(4326), CRS.from_epsg(epsg)
-    return (
-        Transformer.from_crs(here, there, always_xy=True),
-        Transformer.from_crs(there, here, always_xy=True),
-    )
+@dataclass(frozen=True)
+class _System:
+    """The reference system of some tiles: how far it reaches in degrees, and the ways between."""
+
+    reach: Bounds
+    forwards: Transformer
+    backwards: Transformer
+
+
+_systems: dict[str, _System] = {}
+
+
+def _system(tms: TileMatrixSet) -> _System:
+    """Kept by name, as every request gets a new `TileMatrixSet`, which would look it all up."""
+    found = _systems.get(str(tms.id))
+    if found is None:
+        here, there = CRS.from_epsg(4326), CRS.from_epsg(tms.crs.to_epsg() or 4326)
+        found = _systems[str(tms.id)] = _System(
+            (*tms.bbox,),
+            Transformer.from_crs(here, there, always_xy=True),
+            Transformer.from_crs(there, here, always_xy=True),
+        )
+    return found
 
 
 def _simplified(shapes: Geometries, tolerance: float, *, bbox_only: bool) -> Geometries:
