@@ -136,3 +136,9 @@ def test_a_polygon_that_rounding_would_cross_is_mended() -> None:
 
     assert placed.is_valid
     assert placed.area == pytest.approx(needle.area, rel=0.05)
+
+
+def test_a_sliver_of_next_to_no_width_vanishes_without_a_warning() -> None:
+    sliver = shapely.Polygon([(0, 0), (1, 0), (0, -2.6e-169)])
+
+    assert mvt.on_tile(np.array([sliver], object), UNITS).tolist() == [None]
