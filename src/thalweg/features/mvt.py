@@ -49,7 +49,7 @@ def on_tile(geometries: Geometries, box: Box, tolerance: float = _INVISIBLE) -> 
     whole = shapely.set_coordinates(moved.copy(), np.rint(shapely.get_coordinates(moved)))
     # Few cross themselves or vanish when they are rounded, and to mend them takes long.
     crossed = ~shapely.is_valid(whole)
-    with np.errstate(divide="ignore"):  # at slivers of next to no width, which vanish
+    with np.errstate(divide="ignore", invalid="ignore"):  # at slivers of next to no width, which vanish
         whole[crossed] = shapely.set_precision(shapely.make_valid(moved[crossed]), 1.0)
     return _of_dimension(whole, shapely.get_dimensions(geometries))
 
