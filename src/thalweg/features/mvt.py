@@ -21,6 +21,7 @@ type Numbers = NDArray[np.int64]
 EXTENT = 4096
 BUFFER = 256
 _INVISIBLE = 0.25
+_DECIMALS = 6
 _MOVE, _LINE, _CLOSE = 1, 2, 15
 _POINT, _LINESTRING, _POLYGON = 1, 2, 3
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINESTRING, 5: _LINESTRING, 3: _POLYGON, 6: _POLYGON}
@@ -38,6 +39,8 @@ def on_tile(geometries: Geometries, box: Box, tolerance: float = _INVISIBLE) -> 
     left, bottom, right, top = box
     scale = np.array([EXTENT / (right - left), -EXTENT / (top - bottom)])
     points = (shapely.get_coordinates(geometries) - (left, top)) * scale
+    # GEOS divides by the width of slivers, which must not be next to nothing.
+    points = points.round(_DECIMALS)
     moved = shapely.set_coordinates(geometries.copy(), points)
     boxes = shapely.bounds(moved)
     beyond = (boxes[:, :2] < -BUFFER).any(axis=1) | (boxes[:, 2:] > EXTENT + BUFFER).any(axis=1)
@@ -49,8 +52,7 @@ def on_tile(geometries: Geometries, box: Box, tolerance: float = _INVISIBLE) -> 
     whole = shapely.set_coordinates(moved.copy(), np.rint(shapely.get_coordinates(moved)))
     # Few cross themselves or vanish when they are rounded, and to mend them takes long.
     crossed = ~shapely.is_valid(whole)
-    with np.errstate(divide="ignore", invalid="ignore"):  # at slivers of next to no width, which vanish
-        whole[crossed] = shapely.set_precision(shapely.make_valid(moved[crossed]), 1.0)
+    whole[crossed] = shapely.set_precision(shapely.make_valid(moved[crossed]), 1.0)
     return _of_dimension(whole, shapely.get_dimensions(geometries))
 
 
