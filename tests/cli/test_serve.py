@@ -20,6 +20,8 @@ def test_answers_do_not_wait_for_the_client_to_acknowledge_their_head() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+# uvicorn leaves the socket that it could not bind to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_address_in_use_is_told() -> None:
     with listening_socket(config()) as listening:
         port = listening.getsockname()[1]
