@@ -4,23 +4,20 @@ python bench/serving_hexagons.py [CELLS] [REPEATS]
 
 Makes a workspace with one scenario of 8 return periods at resolution 7 and 24 statistics, as a run
 does, starts a server of one process, and asks it over one connection: by page, and by a box that
-holds as many cells. Percentiles are of all requests after the first.
+holds as many cells. "of a processor" is what a request takes of the server's process.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from http.client import HTTPConnection
 from pathlib import Path
-from statistics import quantiles
 
 import h3.api.numpy_int as h3
+import httpx
 import numpy as np
+from servers import Server, by_turns, thalweg
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Artifact
 from thalweg.domain.coordinates import Coordinates
@@ -82,68 +79,27 @@ def box_of(cells: int) -> str:
     return f"{30 - side},{-2 - side},{30 + side},{-2 + side}"
 
 
-def timed(connection: HTTPConnection, path: str, repeats: int) -> tuple[list[float], int]:
-    """Seconds of each request, and the bytes of the last answer."""
-    seconds, size = [], 0
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read()
-        seconds.append(time.perf_counter() - began)
-        if answer.status != 200:
-            raise SystemExit(body.decode())
-        size = len(body)
-    return seconds[1:], size
-
-
 def main(cells: int, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "workspace"
         make(workspace)
-        command = [sys.executable, "-m", "thalweg.cli.main", "serve", str(workspace), "--port", "0"]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        ) as server:  # fmt: skip
-            assert server.stdout is not None
-            try:
-                port = next(
-                    int(line.split("127.0.0.1:")[1].split("/")[0])
-                    for line in server.stdout
-                    if "127.0.0.1:" in line
-                )
-                report(connected(port), cells, repeats, server.pid)
-            finally:
-                server.terminate()
+        with thalweg(workspace) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+            report(server, client, cells, repeats)
 
 
-def connected(port: int) -> HTTPConnection:
-    """A connection to the server, once it listens."""
-    for _ in range(600):
-        try:
-            connection = HTTPConnection("127.0.0.1", port)
-            connection.connect()
-        except ConnectionRefusedError:
-            time.sleep(0.1)
-        else:
-            return connection
-    raise SystemExit("the server does not listen")
-
-
-def report(connection: HTTPConnection, cells: int, repeats: int, server: int) -> None:
-    print("| | p50 | p95 | bytes |\n|---|---|---|---|")
+def report(server: Server, client: httpx.Client, cells: int, repeats: int) -> None:
     base = "/api/hexagons/flood_risk/cells?resolution=7"
     page = {f"{kind}, a page": f"{base}&limit={cells}&format={kind}" for kind in FORMATS}
     box = {"json, a box": f"{base}&bbox={box_of(cells)}"}
     whole = {"summary of all": "/api/hexagons/flood_risk/summary?resolution=7"}
+    print("| | p50 | p95 | of a processor | bytes |\n|---|---|---|---|---|")
     for name, path in {**page, **box, **whole}.items():
-        seconds, size = timed(connection, path, repeats)
-        cuts = quantiles(seconds, n=100, method="inclusive")
-        print(f"| {name} | {cuts[49] * 1e3:.0f} ms | {cuts[94] * 1e3:.0f} ms | {size:,} |")
-    status = Path(f"/proc/{server}/status").read_text()
-    print(f"\nlargest memory {int(status.split('VmHWM:')[1].split()[0]) >> 10} MB", end=", ")
-    print(json.dumps({"load": os.getloadavg()}))
+        size = len(client.get(path).raise_for_status().content)
+        cost = by_turns({"": server}, {"": lambda _, path=path: client.get(path)}, repeats)[""]
+        times = f"{cost.p50:.0f} ms | {cost.p95:.0f} ms | {cost.processor_ms:.0f} ms"
+        print(f"| {name} | {times} | {size:,} |", flush=True)
+    memory = server.memory_mb("VmHWM")
+    print(f"\nlargest memory {memory} MB, load average {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -37,9 +37,7 @@ def read(content: bytes, folder: Path, layer: str = "layer") -> list[dict[str, A
 
 def layer(*geometries: shapely.Geometry, name: str = "layer", **given: list[Any]) -> bytes:
     """A tile of geometries in units of the tile, with y upwards."""
-    held = [dict(zip(given, one, strict=True)) for one in zip(*given.values(), strict=True)]
-    properties = held or [{}] * len(geometries)
-    return mvt.layer(name, mvt.on_tile(np.array(geometries, object), UNITS), properties)
+    return mvt.layer(name, mvt.on_tile(np.array(geometries, object), UNITS), given)
 
 
 def flipped(geometry: shapely.Geometry) -> shapely.Geometry:
@@ -98,7 +96,7 @@ def test_what_is_nothing_on_the_tile_is_left_out_with_its_properties(tmp_path: P
     content = layer(beyond, KINDS["polygon"], speck, name="layer", name_=["a", "b", "c"])
 
     assert [one["name_"] for one in read(content, tmp_path)] == ["b"]
-    assert mvt.layer("none", np.array([None], object), [{"a": 1}]) == b""
+    assert mvt.layer("none", np.array([None], object), {"a": [1]}) == b""
 
 
 def test_layers_stand_one_after_the_other(tmp_path: Path) -> None:
@@ -138,3 +136,9 @@ def test_a_polygon_that_rounding_would_cross_is_mended() -> None:
 
     assert placed.is_valid
     assert placed.area == pytest.approx(needle.area, rel=0.05)
+
+
+def test_a_sliver_of_next_to_no_width_vanishes_without_a_warning() -> None:
+    sliver = shapely.Polygon([(0, 0), (1, 0), (0, -2.6e-169)])
+
+    assert mvt.on_tile(np.array([sliver], object), UNITS).tolist() == [None]

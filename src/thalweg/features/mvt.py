@@ -24,9 +24,12 @@ _INVISIBLE = 0.25
 _MOVE, _LINE, _CLOSE = 1, 2, 15
 _POINT, _LINESTRING, _POLYGON = 1, 2, 3
 _KINDS = {0: _POINT, 4: _POINT, 1: _LINESTRING, 5: _LINESTRING, 3: _POLYGON, 6: _POLYGON}
+_DOUBLE = struct.Struct("<3sd")
 _FEWEST_SIMPLIFIED = 6  # a square with its closing point is as simple as can be
 
 
+# GEOS divides by the width of slivers, however thin they are, before they vanish.
+@np.errstate(divide="ignore", invalid="ignore")
 def on_tile(geometries: Geometries, box: Box, tolerance: float = _INVISIBLE) -> Geometries:
     """Geometries in the units of a tile, from its upper left corner, cut a little beyond it.
 
@@ -55,9 +58,9 @@ def on_tile(geometries: Geometries, box: Box, tolerance: float = _INVISIBLE) -> 
 def layer(
     name: str,
     geometries: Geometries,
-    properties: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, Sequence[Any]],
 ) -> bytes:
-    """A tile of one layer; properties that are None are left out, geometries with theirs.
+    """A tile of one layer; values of columns that are None are left out, geometries with theirs.
 
     Tiles of several layers are those of each, one after the other; that of none is empty.
     """
@@ -67,7 +70,8 @@ def layer(
     # On screens y grows downwards, which turns all rings round.
     drawn = shapely.orient_polygons(geometries[shown], exterior_cw=False)
     kinds = [_KINDS[type_id] for type_id in shapely.get_type_id(drawn).tolist()]
-    keys, values, tags = _tagged([properties[at] for at in shown.tolist()])
+    held = shown.tolist()
+    values, tags = _tagged([[column[at] for at in held] for column in columns.values()], len(held))
     features = [
         _block(2, b"%b\x18%c%b" % (_block(2, told), kind, _block(4, drawing)))
         for told, kind, drawing in zip(tags, kinds, _drawings(drawn), strict=True)
@@ -78,8 +82,8 @@ def layer(
             [
                 _text(1, name),
                 *features,
-                *(_text(3, key) for key in keys),
-                *(_block(4, value) for value in values),
+                *(_text(3, key) for key in columns),
+                *values,
                 _varint(5 << 3) + _varint(EXTENT) + _varint(15 << 3) + _varint(2),
             ]
         ),
@@ -102,23 +106,19 @@ def _of_dimension(geometries: Geometries, dimensions: NDArray[np.int_]) -> Geome
     return found
 
 
-def _tagged(
-    properties: Sequence[Mapping[str, Any]],
-) -> tuple[list[str], list[bytes], list[bytes]]:
-    """Names and values, each once, and of each feature the numbers of its own."""
-    keys: dict[str, int] = {}
+def _tagged(columns: Sequence[Sequence[Any]], count: int) -> tuple[list[bytes], Iterator[bytes]]:
+    """Values, each once, and of each feature the numbers of its own and of their columns."""
     values: dict[bytes, int] = {}
-    tags: list[int] = []
-    ends = [0]
-    for held in properties:
-        for key, value in held.items():
-            if value is not None:
-                tags += (
-                    keys.setdefault(key, len(keys)),
-                    values.setdefault(_value(value), len(values)),
-                )
-        ends.append(len(tags))
-    return list(keys), list(values), list(_split(np.array(tags, np.int64), np.array(ends)))
+    tags = np.full((count, len(columns), 2), -1, np.int64)
+    for number, column in enumerate(columns):
+        tags[:, number, 0] = number
+        tags[:, number, 1] = [
+            -1 if value is None else values.setdefault(_value(value), len(values))
+            for value in column
+        ]
+    held = tags[:, :, 1] >= 0
+    ends = np.append(0, np.cumsum(2 * held.sum(axis=1)))
+    return list(values), _split(tags[held].ravel(), ends)
 
 
 def _drawings(geometries: Geometries) -> Iterator[bytes]:
@@ -176,14 +176,17 @@ def _begins(numbers: Numbers) -> NDArray[np.bool_]:
 
 
 def _value(value: Any) -> bytes:
-    """A value as the message `Value`; what has no type there is told as text."""
-    if isinstance(value, bool):
-        return b"\x38%c" % value
-    if isinstance(value, int):
-        return b"\x28" + _varint(value) if value >= 0 else b"\x30" + _varint(~value << 1 | 1)
+    """A value as a layer holds it; what has no type there is told as text."""
+    if isinstance(value, str):
+        return _block(4, _text(1, value))
     if isinstance(value, float):
-        return b"\x19" + struct.pack("<d", value)
-    return _text(1, str(value))
+        return _DOUBLE.pack(b"\x22\x09\x19", value)
+    if isinstance(value, bool):
+        return b"\x22\x02\x38%c" % value
+    if isinstance(value, int):
+        signed = b"\x30" + _varint(~value << 1 | 1) if value < 0 else b"\x28" + _varint(value)
+        return _block(4, signed)
+    return _block(4, _text(1, str(value)))
 
 
 def _split(numbers: Numbers, ends: Numbers) -> Iterator[bytes]:
@@ -207,18 +210,15 @@ def _text(field: int, text: str) -> bytes:
 
 
 def _block(field: int, body: bytes) -> bytes:
+    if len(body) < 128:  # most are, and this is done for every value and feature
+        return b"%c%c%b" % (field << 3 | 2, len(body), body)
     return b"%c%b%b" % (field << 3 | 2, _varint(len(body)), body)
 
 
 def _varint(number: int) -> bytes:
-    if number < 128:
-        return _SHORT[number]
     told = bytearray()
     while number > 127:
         told.append(number & 127 | 128)
         number >>= 7
     told.append(number)
     return bytes(told)
-
-
-_SHORT = [bytes([number]) for number in range(128)]

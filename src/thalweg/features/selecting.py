@@ -61,14 +61,13 @@ class Selection:
             self._compiler.values,
         )
 
-    def values(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """Rows as the values of columns, by name."""
+    def columns(self, rows: Sequence[Row]) -> dict[str, list[Any]]:
+        """The values of rows, by the name of their column."""
         kinds = {one.name: one.kind for one in self.table.columns}
-        columns = [
-            column_values([row[at] for row in rows], kinds.get(name, "integer"))
+        return {
+            name: column_values([row[at] for row in rows], kinds.get(name, "integer"))
             for at, name in enumerate(self.names)
-        ]
-        return [dict(zip(self.names, row, strict=True)) for row in zip(*columns, strict=True)]
+        }
 
 
 def total_order(sort: Sequence[Sort]) -> list[Sort]:

@@ -5,13 +5,16 @@ Cells are uint64 ids. Longitude and latitude are degrees in WGS 84, which h3 tak
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 import h3.api.numpy_int as h3
 import numpy as np
 import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from thalweg.hexagons.sphere import Geometries, crosses_antimeridian, cut_at_antimeridian
+from thalweg.hexagons.sphere import Geometries, cut_at_antimeridian
 
 type Cells = NDArray[np.uint64]
 
@@ -35,11 +38,25 @@ def cell_centres(cells: Cells) -> NDArray[np.float64]:
 
 def cell_polygons(cells: Cells) -> Geometries:
     """The outlines, counter-clockwise; cut where they cross the antimeridian or hold a pole."""
+    if not len(cells):
+        return np.empty(0, object)
     boundaries = [h3.cell_to_boundary(cell) for cell in cells.tolist()]
-    points = np.array([point for boundary in boundaries for point in boundary], np.float64)
-    owner = np.repeat(np.arange(len(cells)), [len(boundary) for boundary in boundaries])
-    rings = shapely.linearrings(points.reshape(-1, 2)[:, ::-1], indices=owner)
+    corners = [len(boundary) for boundary in boundaries]
+    flat = np.fromiter(chain.from_iterable(chain.from_iterable(boundaries)), np.float64)
+    points = flat.reshape(-1, 2)[:, ::-1]
+    rings = shapely.linearrings(points, indices=np.repeat(np.arange(len(cells)), corners))
     polygons: Geometries = shapely.polygons(rings)
-    for index in np.flatnonzero(crosses_antimeridian(polygons)):
+    for index in np.flatnonzero(_longitudes_spanned(points[:, 0], corners) > 180):
         polygons[index] = shapely.orient_polygons(cut_at_antimeridian(polygons[index]))
     return polygons
+
+
+def _longitudes_spanned(
+    longitudes: NDArray[np.float64], corners: Sequence[int]
+) -> NDArray[np.float64]:
+    """How far the corners of each cell lie apart; over half a turn only by the antimeridian."""
+    starts = np.cumsum([0, *corners[:-1]])
+    spanned: NDArray[np.float64] = np.maximum.reduceat(longitudes, starts) - np.minimum.reduceat(
+        longitudes, starts
+    )
+    return spanned

@@ -72,7 +72,7 @@ def _tile(z: int, x: int, y: int) -> bytes:
 
 
 def _layer(name: str, geometries: Geometries, names: NDArray[np.object_]) -> bytes:
-    return mvt.layer(name, geometries, [{"name": one} for one in names])
+    return mvt.layer(name, geometries, {"name": names.tolist()})
 
 
 def _box(z: int, x: int, y: int) -> tuple[float, float, float, float]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -102,16 +102,15 @@ class EmbeddedCollection(Collection):
         if rows and asked.geometry:
             shapes = _simplified(geometries(rows), asked.simplify, bbox_only=bbox_only)
             shown = _as_wkt(shapes) if as_text else _as_geojson(shapes)
-        values = selection.values(rows)
-        wanted = self.columns(None if asked.properties is None else list(asked.properties))
+        columns = self._wanted(selection, asked, rows)
         items: list[Any] = [
             {
                 "type": "Feature",
                 "geometry": geometry,
                 "id": row[0],
-                "properties": {name: held[name] for name in wanted},
+                "properties": {name: held[at] for name, held in columns.items()},
             }
-            for row, held, geometry in zip(rows, values, shown, strict=True)
+            for at, (row, geometry) in enumerate(zip(rows, shown, strict=True))
         ]
         return ItemList(
             items=items,
@@ -122,8 +121,8 @@ class EmbeddedCollection(Collection):
 
     def _tile(self, store: GeoPackages, asked: Asked, tms: TileMatrixSet, tile: Tile) -> bytes:
         box = tms.xy_bounds(tile)
-        forwards, backwards = _transformers(tms.crs.to_epsg() or 4326)
-        around = backwards.transform_bounds(*box)
+        system = _system(tms)
+        around = system.backwards.transform_bounds(*box)
         selection = Selection(
             store.connection(self.id),
             self.held,
@@ -136,10 +135,17 @@ class EmbeddedCollection(Collection):
         if not rows:
             return b""
         shapes = _simplified(shapes, asked.simplify, bbox_only=False)
-        placed = mvt.on_tile(_projected(shapes, forwards, tms), (*box,))
+        placed = mvt.on_tile(_projected(shapes, system), (*box,))
+        columns = self._wanted(selection, asked, rows)
+        return mvt.layer(_LAYER, placed, {name: _told(held) for name, held in columns.items()})
+
+    def _wanted(
+        self, selection: Selection, asked: Asked, rows: Sequence[Row]
+    ) -> dict[str, list[Any]]:
+        """The values of the columns that are asked for."""
+        columns = selection.columns(rows)
         wanted = self.columns(None if asked.properties is None else list(asked.properties))
-        held = [{name: _told(row[name]) for name in wanted} for row in selection.values(rows)]
-        return mvt.layer(_LAYER, placed, held)
+        return {name: columns[name] for name in wanted}
 
 
 def _touching(selection: Selection, box: Bounds, limit: int) -> tuple[list[Row], Geometries]:
@@ -157,23 +163,39 @@ def _touching(selection: Selection, box: Bounds, limit: int) -> tuple[list[Row],
     return found, np.concatenate(shapes)
 
 
-def _projected(shapes: Geometries, transformer: Transformer, tms: TileMatrixSet) -> Geometries:
+def _projected(shapes: Geometries, system: _System) -> Geometries:
     """Geometries in the tile's own reference system; no further than that reaches."""
-    west, south, east, north = tms.bbox
+    west, south, east, north = system.reach
     points = shapely.get_coordinates(shapes)
     points = np.clip(points, (west, south), (east, north))
-    moved = np.column_stack(transformer.transform(*points.T))
+    moved = np.column_stack(system.forwards.transform(*points.T))
     projected: Geometries = shapely.set_coordinates(shapes.copy(), moved)
     return projected
 
 
-@lru_cache
-def _transformers(epsg: int) -> tuple[Transformer, Transformer]:
-    here, there = CRS.from_epsg(4326), CRS.from_epsg(epsg)
-    return (
-        Transformer.from_crs(here, there, always_xy=True),
-        Transformer.from_crs(there, here, always_xy=True),
-    )
+@dataclass(frozen=True)
+class _System:
+    """The reference system of some tiles: how far it reaches in degrees, and the ways between."""
+
+    reach: Bounds
+    forwards: Transformer
+    backwards: Transformer
+
+
+_systems: dict[str, _System] = {}
+
+
+def _system(tms: TileMatrixSet) -> _System:
+    """Kept by name, as every request gets a new `TileMatrixSet`, which would look it all up."""
+    found = _systems.get(str(tms.id))
+    if found is None:
+        here, there = CRS.from_epsg(4326), CRS.from_epsg(tms.crs.to_epsg() or 4326)
+        found = _systems[str(tms.id)] = _System(
+            (*tms.bbox,),
+            Transformer.from_crs(here, there, always_xy=True),
+            Transformer.from_crs(there, here, always_xy=True),
+        )
+    return found
 
 
 def _simplified(shapes: Geometries, tolerance: float, *, bbox_only: bool) -> Geometries:
@@ -199,11 +221,20 @@ def _as_wkt(shapes: Geometries) -> list[str]:
     return [f"SRID=4326;{text.replace(', ', ',').replace(' (', '(')}" for text in texts]
 
 
-def _told(value: Any) -> Any:
-    """A value as a tile has it: times as PostgreSQL writes them."""
-    if isinstance(value, datetime):
-        text = value.strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
-        return f"{text}+00"
-    if isinstance(value, date):
-        return value.isoformat()
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _told(values: list[Any]) -> list[Any]:
+    """The values of a column as a tile has them: times as PostgreSQL writes them."""
+    kind = next((type(value) for value in values if value is not None), None)
+    tell = _TELL.get(kind)
+    return values if tell is None else [None if value is None else tell(value) for value in values]
+
+
+def _moment(value: datetime) -> str:
+    text = value.strftime("%Y-%m-%d %H:%M:%S.%f").rstrip("0").rstrip(".")
+    return f"{text}+00"
+
+
+_TELL: dict[type | None, Callable[[Any], Any]] = {
+    datetime: _moment,
+    date: date.isoformat,
+    float: lambda value: None if math.isnan(value) else value,
+}

@@ -82,9 +82,10 @@ class CatalogReader(Reader):  # type: ignore[misc]
         super().__attrs_post_init__()
 
     def tile(self, tile_x: int, tile_y: int, tile_z: int, **given: Any) -> ImageData:
-        if not self.tile_exists(tile_x, tile_y, tile_z):
-            raise self.outside(f"tile {tile_z}/{tile_x}/{tile_y}")
-        return super().tile(tile_x, tile_y, tile_z, **given)
+        try:
+            return super().tile(tile_x, tile_y, tile_z, **given)
+        except TileOutsideBounds as error:
+            raise self.outside(f"tile {tile_z}/{tile_x}/{tile_y}") from error
 
     def part(
         self,
@@ -204,7 +205,8 @@ def without_special[D: (ImageData, PointData)](found: D) -> D:
     """Masks the special values, and notes in the metadata where they were, by band."""
     raster: Raster = found.metadata[RASTER]
     if raster.special:
-        special = np.isin(found.array.data, list(raster.special)) & ~np.ma.getmaskarray(found.array)
+        held = [found.array.data == value for value in raster.special]
+        special = np.logical_or.reduce(held) & ~np.ma.getmaskarray(found.array)
         found.metadata[SPECIAL] = np.where(special, found.array.data, 0) if special.any() else None
         found.array = np.ma.MaskedArray(
             found.array.data, mask=np.ma.getmaskarray(found.array) | special

@@ -135,12 +135,13 @@ def _coloured(image: ImageData, style: Style, valid: NDArray[np.bool_]) -> tuple
     values = image.array.data[0]
     if style.colormap.floods:
         valid = valid & (values > 0)
-    colours = style.colormap.table[_steps(values, style.range)]
-    colours[~valid] = 0
+    # Each colour as one number, which is chosen and replaced in a fraction of the time.
+    table = style.colormap.table.view(np.uint32)[:, 0]
+    colours = np.where(valid, table[_steps(values, style.range)], 0)
     special = image.metadata.get(SPECIAL)
     if special is not None:
-        colours[special[0] != 0] = WATER
-    planes = np.moveaxis(colours, -1, 0)
+        colours[special[0] != 0] = np.array(WATER, np.uint8).view(np.uint32)
+    planes = np.moveaxis(colours[..., None].view(np.uint8), -1, 0)
     return np.ascontiguousarray(planes[:3]), np.ascontiguousarray(planes[3])
 
 

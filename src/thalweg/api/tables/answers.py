@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -19,6 +21,7 @@ from thalweg.api.tables.asked import Format, to_token
 from thalweg.hexagons.cells import cell_polygons
 from thalweg.hexagons.export import written
 from thalweg.hexagons.queries import Query, Reader, Value
+from thalweg.hexagons.sphere import Geometries
 
 MEDIA_TYPES: Mapping[Format, str] = {
     "json": "application/json",
@@ -100,22 +103,40 @@ def _body(
 
 
 def _geojson(reader: Reader, rows: pa.Table, told: Mapping[str, Any]) -> bytes:
-    outlines = cell_polygons(rows["cell"].to_numpy())
-    rounded = shapely.transform(outlines, lambda points: points.round(_DECIMALS))
-    ids = zip(rows["h3"].to_pylist(), rows["series"].to_pylist(), strict=True)
-    parts = zip(ids, shapely.to_geojson(rounded).tolist(), reader.as_json(rows), strict=True)
-    features = _listed(
-        f'{{"type":"Feature","id":"{h3}:{series}","geometry":{geometry},"properties":{row}}}'
-        for (h3, series), geometry, row in parts
-    )
+    outlines = outlines_as_geojson(cell_polygons(rows["cell"].to_numpy()))
+    names = zip(rows["h3"].to_pylist(), rows["series"].to_pylist(), strict=True)
+    features = [
+        {
+            "type": "Feature",
+            "id": f"{h3}:{series}",
+            "geometry": outline,
+            "properties": orjson.Fragment(row),
+        }
+        for (h3, series), outline, row in zip(names, outlines, reader.as_json(rows), strict=True)
+    ]
     return orjson.dumps(
         {
             "type": "FeatureCollection",
-            "features": orjson.Fragment(features),
+            "features": features,
             "numberReturned": len(rows),
             "links": told["links"],
-        }
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
     )
+
+
+def outlines_as_geojson(outlines: Geometries) -> list[Any]:
+    """As orjson takes them: a cell has one ring, whose points stay numpy's, unless it was cut."""
+    points, owner = shapely.get_coordinates(outlines, return_index=True)
+    points = points.round(_DECIMALS)
+    bounds = np.searchsorted(owner, np.arange(len(outlines) + 1)).tolist()
+    shown: list[Any] = [
+        {"type": "Polygon", "coordinates": [points[start:end]]} for start, end in pairwise(bounds)
+    ]
+    for cut in np.flatnonzero(shapely.get_type_id(outlines) != shapely.GeometryType.POLYGON):
+        shape = shapely.set_coordinates(outlines[cut], points[bounds[cut] : bounds[cut + 1]])
+        shown[cut] = orjson.Fragment(shapely.to_geojson(shape))
+    return shown
 
 
 def _listed(texts: Iterable[str]) -> str:
