@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import faulthandler
+import gc
 import importlib
 import json
 import logging
@@ -55,6 +56,8 @@ def main() -> None:
         sys.path[:] = start["path"]
         for module in start["preload"]:
             importlib.import_module(module)
+        # What is loaded stays: full collections need not look at it again and again.
+        gc.freeze()
         connection.send_bytes(b"started")
         while True:
             connection.send_bytes(_answer(json.loads(connection.recv_bytes())))
