@@ -69,6 +69,13 @@ def test_the_first_plan_stands(records: Records, history: History, run: str) -> 
     assert history.status(run).stages[0].already == 0
 
 
+def test_the_largest_tasks_come_first(records: Records, run: str) -> None:
+    """A large one that started last would leave processors idle; the table's index has it last."""
+    sized = [Task(key, "", "m:f", {}, 1, 1.0, size) for key, size in (("s", 1), ("l", 9), ("m", 5))]
+    records.record_plan(run, "b", StagePlan(tuple(sized)))
+    assert records.unfinished_tasks(run, "b") == ["l", "m", "s"]
+
+
 def test_a_later_claim_takes_the_earlier_ones_right(records: Records, run: str) -> None:
     zombie = records.claim_task(run, "a", "k")
     successor = records.claim_task(run, "a", "k")

@@ -165,8 +165,12 @@ class Records:
             connection.execute(end)
 
     def unfinished_tasks(self, run: str, stage: str) -> Sequence[str]:
-        """The keys of the stage's tasks that have no outcome yet."""
-        query = sa.select(tasks.c.key).where(self._unfinished(run, stage))
+        """The keys of the stage's tasks that have no outcome yet, the largest first.
+
+        A large task that started last would leave processors idle.
+        """
+        largest_first = tasks.c.size.desc(), tasks.c.key
+        query = sa.select(tasks.c.key).where(self._unfinished(run, stage)).order_by(*largest_first)
         with self._engine.connect() as connection:
             return connection.execute(query).scalars().all()
 
