@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 import uvicorn
+from typer.testing import CliRunner
 
+from thalweg.cli.main import app
 from thalweg.cli.serve import listening_socket
 from thalweg.errors import UsageError
 
@@ -28,3 +31,11 @@ def test_an_address_in_use_is_told() -> None:
         listening.listen()
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}"):
             listening_socket(config(port))
+
+
+@pytest.mark.parametrize("options", [[], ["--workspace"], ["-w"]])
+def test_a_workspace_is_named_with_an_option_or_without(options: list[str], tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent")
+    found = CliRunner().invoke(app, ["serve", *options, absent])
+    assert isinstance(found.exception, UsageError)
+    assert found.exception.message == f"{absent}: there is no workspace here"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from thalweg.cli.options import DEFAULT_WORKSPACE
+from thalweg.cli.options import DEFAULT_WORKSPACE, WorkspaceOption
 
 if TYPE_CHECKING:
     import uvicorn
@@ -28,9 +28,11 @@ Examples:
 
 
 def serve(
-    workspace: Annotated[
-        Path, typer.Argument(envvar="THALWEG_WORKSPACE", help="Folder of the workspace.")
-    ] = DEFAULT_WORKSPACE,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="WORKSPACE", help="Folder of the workspace, as --workspace."),
+    ] = None,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")
@@ -44,6 +46,7 @@ def serve(
     from thalweg.pipelines.workspace import Workspace
     from thalweg.web.part import create_site
 
+    workspace = folder or workspace
     Workspace.existing(workspace)
     place, settings = Workspace.at(workspace)
     _check_database(settings.database_url)
