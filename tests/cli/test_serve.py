@@ -38,4 +38,4 @@ def test_a_workspace_is_named_with_an_option_or_without(options: list[str], tmp_
     absent = str(tmp_path / "absent")
     found = CliRunner().invoke(app, ["serve", *options, absent])
     assert isinstance(found.exception, UsageError)
-    assert found.exception.message == f"{absent}: there is no workspace here"
+    assert found.exception.where == absent
