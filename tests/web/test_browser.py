@@ -39,7 +39,8 @@ def url(app: FastAPI) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+# Until it is closed, playwright's event loop runs in this thread: no other module's tests may see it.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
