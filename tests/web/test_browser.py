@@ -39,7 +39,7 @@ def url(app: FastAPI) -> Iterator[str]:
         yield url
 
 
-# Until it is closed, playwright's event loop runs in this thread: no other module's tests may see it.
+# Until it is closed, playwright's event loop runs in this thread, which no engine may start beside.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api")
