@@ -16,8 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 
 import httpx
+
+from thalweg.pipelines.workspace import Workspace
+from thalweg.postgres.cluster import Cluster
 
 _START_SECONDS = 180
 _WARMING = 3
@@ -65,6 +69,22 @@ def thalweg(workspace: Path, **env: str):
     """Ours, as people start it."""
     command = ("-m", "thalweg.cli.main", "serve", str(workspace), "--port")
     return listening(*command, ready="/health", cwd=workspace, **env)
+
+
+@contextmanager
+def workspace_with_database() -> Iterator[tuple[Workspace, str]]:
+    """A new workspace, and the address of a PostgreSQL beside it, of its own."""
+    folder = Path(mkdtemp(prefix="thalweg-bench-"))
+    # PostgreSQL does not run as root: its own user has to get there.
+    folder.chmod(0o755)
+    workspace, _ = Workspace.open(folder)
+    workspace.catalog().close()
+    cluster = Cluster.of(folder)
+    cluster.start()
+    try:
+        yield workspace, cluster.url
+    finally:
+        cluster.stop()
 
 
 def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -36,10 +36,8 @@ def main() -> None:
     workspace, (collection, item) = given.workspace.absolute(), given.item
     with thalweg(workspace) as ours:
         found = httpx.get(f"{ours.url}/stac/collections/{collection}/items/{item}").json()
-        file, href = (
-            _file(workspace, collection, item),
-            f"{ours.url}/raster/collections/{collection}",
-        )
+        file = _file(workspace, collection, item)
+        href = f"{ours.url}/raster/collections/{collection}"
         places = list(tiles(found["bbox"], given.tiles))
         paths = {
             "item tile": f"{href}/items/{item}/tiles/WebMercatorQuad/{{}}.png?bidx=5",

@@ -10,19 +10,16 @@ import argparse
 import os
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 
 import httpx
 import numpy as np
 import pyarrow as pa
 import shapely
-from servers import by_turns, heading, listening, row, thalweg
+from servers import by_turns, heading, listening, row, thalweg, workspace_with_database
 
 from thalweg.features.postgis import PostgisTables
 from thalweg.features.stores import embedded_store
 from thalweg.features.tables import Column, FeatureTable
-from thalweg.pipelines.workspace import Workspace
-from thalweg.postgres.cluster import Cluster
 from thalweg.postgres.preparing import prepare
 
 TABLE = FeatureTable("buildings", (Column("name", "text"), Column("area", "number")))
@@ -60,19 +57,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100)
     rounds = parser.parse_args().rounds
-    folder = Path(mkdtemp(prefix="thalweg-bench-"))
-    folder.chmod(0o755)
-    workspace, _ = Workspace.open(folder)
-    workspace.catalog().close()
-    cluster = Cluster.of(folder)
-    cluster.start()
-    try:
-        prepare(cluster.url)
-        for store in (embedded_store(folder), PostgisTables(cluster.url)):
+    with workspace_with_database() as (workspace, url):
+        prepare(url)
+        for store in (embedded_store(workspace.folder), PostgisTables(url)):
             store.put(TABLE, buildings())
-        report(folder, cluster.url, rounds)
-    finally:
-        cluster.stop()
+        report(workspace.folder, url, rounds)
 
 
 def report(folder: Path, url: str, rounds: int) -> None:

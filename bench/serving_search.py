@@ -14,18 +14,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import httpx
-from servers import Server, by_turns, heading, listening, row, thalweg
+from servers import (
+    Server,
+    by_turns,
+    heading,
+    listening,
+    row,
+    thalweg,
+    workspace_with_database,
+)
 
 from thalweg.catalog.collections import build_collection
 from thalweg.catalog.geometries import box_geometry
 from thalweg.catalog.pgstac import load_catalog
 from thalweg.pipelines.workspace import Workspace
-from thalweg.postgres.cluster import Cluster
 from thalweg.postgres.preparing import prepare
 
 COLLECTIONS, ITEMS = 10, 500
@@ -147,16 +153,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100)
     rounds = parser.parse_args().rounds
-    folder = Path(mkdtemp(prefix="thalweg-bench-"))
-    folder.chmod(0o755)
-    workspace, _ = Workspace.open(folder)
-    cluster = Cluster.of(folder)
-    cluster.start()
-    try:
-        fill(workspace, cluster.url)
-        report(folder, cluster.url, rounds)
-    finally:
-        cluster.stop()
+    with workspace_with_database() as (workspace, url):
+        fill(workspace, url)
+        report(workspace.folder, url, rounds)
 
 
 def report(folder: Path, url: str, rounds: int) -> None:

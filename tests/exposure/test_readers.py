@@ -253,12 +253,12 @@ print(rows, peak_mb() - before)
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["wkt-csv", "geojson-lines", "geoparquet"])
 def test_memory_does_not_grow_with_the_file(tmp_path, layout: str) -> None:
-    """Four times the rows that were read before take no more than a few batches besides.
+    """Six times the rows that were read before take no more than a few batches besides.
 
     Arrow reads text ahead: 32 blocks, which were half a gigabyte.
     """
     paths = []
-    for times in (3, 12):
+    for times in (1, 6):
         path = tmp_path / f"{times}.gz"
         if layout == "geoparquet":
             write_parquet(path, [shapely.to_wkb(HOUSES[0])] * 100_000 * times)
@@ -272,5 +272,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path, layout: str) -> None:
                 file.write(f"{line}\n" * 100_000 * times)
         paths.append(str(path))
     rows, grown = map(int, run_measured(MEMORY, layout, paths[1], paths[0]).split())
-    assert rows == 1_200_000
+    assert rows == 600_000
     assert grown < 80

@@ -207,7 +207,7 @@ def times_run(journal: Path) -> dict[str, int]:
     return counts
 
 
-def wait_for(journal: Path, what: str, number: int = 1, seconds: float = 180.0) -> None:
+def wait_for(journal: Path, what: str, number: int = 1, seconds: float = 60.0) -> None:
     """Wait until the journal holds `number` events."""
     deadline = time.monotonic() + seconds
     while len(read(journal, what)) < number:

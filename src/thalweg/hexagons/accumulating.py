@@ -50,6 +50,23 @@ def _row_of(cell: int, row_of_cell: Any, used: Any, sums: Any, lowest: Any, high
 
 
 @numba.njit(nogil=True, cache=True)
+def _parts(cell: int, split_first: Any) -> Any:
+    """The parts of a run's pixels by number, from first to last: several where a pixel is split,
+    which a negative `cell` counts."""
+    if cell < 0:
+        return split_first[-1 - cell], split_first[-cell]
+    return np.int64(0), np.int64(1)
+
+
+@numba.njit(nogil=True, cache=True)
+def _part(cell: int, part: int, samples: int, split_cells: Any, split_weights: Any) -> Any:
+    """The cell of a part, and its samples; of what is whole those that are given."""
+    if cell < 0:
+        return np.int64(split_cells[part]), np.int64(split_weights[part])
+    return np.int64(cell), np.int64(samples)
+
+
+@numba.njit(nogil=True, cache=True)
 def _add(array: Any, at: int, lanes: Any) -> None:
     store(array, at, plus(load(array, at, lanes), lanes))
 
@@ -118,13 +135,9 @@ def add_values(
             line_end += width
         area = sample_areas[line_number]
         cell = run_cells[run]
-        first_part, last_part = 0, 1
-        if cell < 0:
-            first_part, last_part = split_first[-1 - cell], split_first[-cell]
+        first_part, last_part = _parts(cell, split_first)
         for part in range(first_part, last_part):
-            weight, of = each, cell
-            if cell < 0:
-                weight, of = int(split_weights[part]), split_cells[part]
+            of, weight = _part(cell, part, each, split_cells, split_weights)
             row = row_of_cell[of]
             if row < 0:
                 row = _row_of(of, row_of_cell, used, sums, lowest, highest)
@@ -173,9 +186,7 @@ def add_buckets(
         while run_stops[run] <= positions[index]:
             run += 1
         cell = run_cells[run]
-        first_part, last_part = 0, 1
-        if cell < 0:
-            first_part, last_part = split_first[-1 - cell], split_first[-cell]
+        first_part, last_part = _parts(cell, split_first)
         for band in range(histogram.shape[1]):
             value = values[index, band]
             if value == 0:
@@ -184,9 +195,7 @@ def add_buckets(
             step = max((word[0] >> BUCKET_SHIFT) - first_bucket + 1, 0)
             bucket = zero_bucket + (step if value > 0 else -step)
             for part in range(first_part, last_part):
-                weight, of = each, cell
-                if cell < 0:
-                    weight, of = int(split_weights[part]), split_cells[part]
+                of, weight = _part(cell, part, each, split_cells, split_weights)
                 histogram[row_of_cell[of], band, bucket] += weight
 
 
@@ -217,13 +226,11 @@ def add_others(
                 run += 1
             stop = min(run_stops[run], end)
             cell = run_cells[run]
-            first_part, last_part = 0, 1
-            if cell < 0:
-                first_part, last_part = split_first[-1 - cell], split_first[-cell]
+            first_part, last_part = _parts(cell, split_first)
             for part in range(first_part, last_part):
-                samples, of = (stop - position) * each, cell
-                if cell < 0:
-                    samples, of = int(split_weights[part]), split_cells[part]
+                of, samples = _part(
+                    cell, part, (stop - position) * each, split_cells, split_weights
+                )
                 row = _row_of(of, row_of_cell, used, sums, lowest, highest)
                 for band in range(kinds.shape[1]):
                     kind = kinds[index, band]
@@ -255,9 +262,10 @@ def add_voids(
                 run += 1
             stop = min(run_stops[run], end)
             cell = run_cells[run]
-            if cell >= 0:
-                voids[cell] += (stop - position) * each
-            else:
-                for part in range(split_first[-1 - cell], split_first[-cell]):
-                    voids[split_cells[part]] += np.int64(split_weights[part])
+            first_part, last_part = _parts(cell, split_first)
+            for part in range(first_part, last_part):
+                of, samples = _part(
+                    cell, part, (stop - position) * each, split_cells, split_weights
+                )
+                voids[of] += samples
             position = stop

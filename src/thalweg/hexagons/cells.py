@@ -5,7 +5,6 @@ Cells are uint64 ids. Longitude and latitude are degrees in WGS 84, which h3 tak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
 
 import h3.api.numpy_int as h3
@@ -14,7 +13,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-from thalweg.hexagons.sphere import Geometries, cut_at_antimeridian
+from thalweg.hexagons.sphere import Geometries, crosses_antimeridian, cut_at_antimeridian
 
 type Cells = NDArray[np.uint64]
 
@@ -46,17 +45,6 @@ def cell_polygons(cells: Cells) -> Geometries:
     points = flat.reshape(-1, 2)[:, ::-1]
     rings = shapely.linearrings(points, indices=np.repeat(np.arange(len(cells)), corners))
     polygons: Geometries = shapely.polygons(rings)
-    for index in np.flatnonzero(_longitudes_spanned(points[:, 0], corners) > 180):
+    for index in np.flatnonzero(crosses_antimeridian(polygons)):
         polygons[index] = shapely.orient_polygons(cut_at_antimeridian(polygons[index]))
     return polygons
-
-
-def _longitudes_spanned(
-    longitudes: NDArray[np.float64], corners: Sequence[int]
-) -> NDArray[np.float64]:
-    """How far the corners of each cell lie apart; over half a turn only by the antimeridian."""
-    starts = np.cumsum([0, *corners[:-1]])
-    spanned: NDArray[np.float64] = np.maximum.reduceat(longitudes, starts) - np.minimum.reduceat(
-        longitudes, starts
-    )
-    return spanned

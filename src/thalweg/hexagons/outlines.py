@@ -31,9 +31,9 @@ from thalweg.hexagons.sphere import (
 type Scale = Literal["10m", "50m"]
 
 SCALES: tuple[Scale, ...] = ("10m", "50m")
-UNDECIDED = -1
 DATA_FOLDER = Path(__file__).parent / "data"
 _CELLS_AT_ONCE = 1 << 16
+_UNDECIDED = -1
 _LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
 _WGS84 = CRS.from_epsg(4326)
 
@@ -104,7 +104,7 @@ class Outlines:
     def areas_around(
         self, west: Degrees, south: Degrees, east: Degrees, north: Degrees
     ) -> NDArray[np.intp]:
-        """The area by number that all points of each box lie in, `UNDECIDED` where they may differ.
+        """The area by number that all points of each box lie in, or `_UNDECIDED`: they may differ.
 
         Boxes that reach over the antimeridian are left undecided.
         """
@@ -117,8 +117,8 @@ class Outlines:
             near = np.flatnonzero(shapely.intersects(self.geometries[index], asked))
             within = shapely.contains_properly(self.geometries[index], asked[near])
             first = area[near] == len(self.codes)
-            area[near] = np.where(within & first, index, UNDECIDED)
-        area[(west < -180) | (east > 180)] = UNDECIDED
+            area[near] = np.where(within & first, index, _UNDECIDED)
+        area[(west < -180) | (east > 180)] = _UNDECIDED
         return area
 
     def _boxes(self) -> Geometries:
@@ -132,9 +132,9 @@ def cell_codes(cells: Cells, outlines: Outlines) -> list[str | None]:
         return []
     ancestors = ancestor_boxes(cells)
     known = outlines.areas_around(*ancestors.boxes)[ancestors.box_of_cell]
-    open_ones = np.flatnonzero(known == UNDECIDED)
-    for start in range(0, len(open_ones), _CELLS_AT_ONCE):
-        some = open_ones[start : start + _CELLS_AT_ONCE]
+    undecided = np.flatnonzero(known == _UNDECIDED)
+    for start in range(0, len(undecided), _CELLS_AT_ONCE):
+        some = undecided[start : start + _CELLS_AT_ONCE]
         known[some] = outlines.areas_at(cell_centres(cells[some]))
     return outlines.codes_of(known)
 

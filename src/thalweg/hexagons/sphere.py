@@ -54,14 +54,16 @@ def _ring_integrals(rings: Geometries) -> NDArray[np.float64]:
 
 def crosses_antimeridian(geometries: Geometries) -> NDArray[np.bool_]:
     """Whether any outline steps over more than half a turn of longitude away from a pole."""
-    parts, owner = shapely.get_parts(geometries, return_index=True)
+    crossing = np.zeros(len(geometries), np.bool_)
+    west, _, east, _ = shapely.bounds(geometries).T
+    wide = np.flatnonzero(east - west > 180)
+    parts, owner = shapely.get_parts(geometries[wide], return_index=True)
     rings, part = shapely.get_rings(parts, return_index=True)
     points, ring = shapely.get_coordinates(rings, return_index=True)
     step = np.abs(np.diff(points[:, 0]))
     at_pole = np.abs(points[1:, 1] + points[:-1, 1]) == 180
     jumps = (ring[1:] == ring[:-1]) & (step > 180) & ~at_pole
-    crossing = np.zeros(len(geometries), np.bool_)
-    crossing[owner[part[ring[1:][jumps]]]] = True
+    crossing[wide[owner[part[ring[1:][jumps]]]]] = True
     return crossing
 
 

@@ -72,9 +72,9 @@ def _answer(request: dict[str, Any]) -> bytes:
             result = _function(request["call"])(*request["arguments"])
         if warnings and isinstance(result, dict):
             result = {**result, "warnings": list(warnings)[:MOST_WARNINGS]}
-        answer = json.dumps({"result": result, "memory": _resident()})
+        answer = json.dumps({"result": result, "memory": _held_between_tasks()})
     except BaseException as error:
-        answer = json.dumps({"error": _named(error).to_json(), "memory": _resident()})
+        answer = json.dumps({"error": _named(error).to_json(), "memory": _held_between_tasks()})
     return answer.encode()
 
 
@@ -97,8 +97,8 @@ def _function(name: str) -> Any:
     return getattr(importlib.import_module(module), function)
 
 
-def _resident() -> int:
-    """The memory that is held between tasks, in bytes: what is free is given back first.
+def _held_between_tasks() -> int:
+    """Memory in bytes, once what is free has been given back.
 
     Within a task it is kept (see `workers.KEEP_MEMORY`); the next one is spared its leftovers.
     """

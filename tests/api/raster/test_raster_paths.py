@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import morecantile
@@ -25,6 +27,7 @@ from raster_world import (
     WEST,
     depths,
 )
+from rasterio.errors import NotGeoreferencedWarning
 
 ITEM = f"/raster/collections/{FLOODS}/items/{WEST}"
 CHOSEN = "\"thalweg:defence\" = 'defended' AND \"thalweg:year\" = '2050'"
@@ -114,6 +117,22 @@ def test_a_tile_is_the_same_as_rio_tiler_reads(service: TestClient, folder: Path
         expected = reader.tile(x, y, z, indexes=2)
     values = np.where(expected.array.data == WATER, NODATA, expected.array.filled(NODATA))
     np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize("form", ["png", "jpg", "webp"])
+def test_a_picture_warns_of_nothing_that_another_thread_could_make_an_error(
+    service: TestClient, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """What one thread ignores while it encodes, another may put back amid that."""
+    real = warnings.filterwarnings
+
+    def all_but_one(*args: Any, **options: Any) -> None:
+        if options.get("category") is not NotGeoreferencedWarning:
+            real(*args, **options)
+
+    monkeypatch.setattr("warnings.filterwarnings", all_but_one)
+    url = f"{ITEM}/tiles/WebMercatorQuad/{tile_of(30.4, -0.5, 9)}.{form}?bidx=2"
+    assert service.get(url).status_code == 200
 
 
 def test_tilejson_and_wmts_lead_to_tiles(service: TestClient) -> None:

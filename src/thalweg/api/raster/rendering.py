@@ -101,6 +101,9 @@ def rendered(
     if wanted in _NO_ALPHA:
         pixels = np.where(alpha > 0, pixels, _PAPER).astype(np.uint8)
     options = {"zlevel": _PNG_LEVEL} if wanted.driver == "PNG" else wanted.profile
+    # Told where it lies, though pictures do not keep it, GDAL has nothing to warn of: rio-tiler
+    # would ignore that, but not safely among threads.
+    options = {**options, **_grid(image)}
     content = render(pixels, alpha if add_mask else None, img_format=wanted.driver, **options)
     return content, wanted.mediatype
 

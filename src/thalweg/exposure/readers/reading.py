@@ -20,7 +20,7 @@ type Texts = NDArray[np.object_]
 
 ROWS_AT_ONCE = 1 << 16
 # Arrow reads up to 32 blocks of text ahead, and no line may be longer than one.
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 1 << 20
 LONGITUDE_LATITUDE = ("EPSG:4326", "OGC:CRS84")
 
 READ = pa.schema(
