@@ -1,4 +1,4 @@
-"""Processes that must not outlive the one that started them."""
+"""What processes owe to those around: to end with who started them, and to give memory back."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def give_memory_back() -> None:
+    """Give back to the system what this process has freed, where the C library can.
+
+    Workers keep it otherwise (see `jobs.workers.KEEP_MEMORY`), as what comes next mostly needs as
+    much again.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
+    if trim:
+        trim(0)

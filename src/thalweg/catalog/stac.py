@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import thalweg
@@ -279,7 +279,7 @@ def _file(size: int, checksum: str) -> Document:
 
 
 def _column(column: Column) -> Document:
-    return {name: value for name, value in asdict(column).items() if value}
+    return {name: value for name, value in vars(column).items() if value}
 
 
 def _asset(raster: RasterAsset, where: str) -> Document:

@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import jsonschema_rs
 import pystac
 from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import best_match  # type: ignore[import-untyped]
@@ -83,10 +84,12 @@ def _validate(document: Document, kind: str) -> list[str]:
         )
     skipped = []
     for schema in [_CORE[kind], *document.get("stac_extensions", [])]:
-        checker = _checker(schema)
-        if checker is None:
+        if schema not in _schemas():
             skipped.append(schema)
-        elif fault := best_match(checker.iter_errors(document)):
+        elif _compiled(schema).is_valid(document):
+            continue
+        # A hundred times slower, but it tells best what is wrong.
+        elif fault := best_match(_checker(schema).iter_errors(document)):
             raise InvalidItem(
                 f"{fault.json_path}: {fault.message} (schema {schema})",
                 hint="correct the facts that it was built from",
@@ -96,15 +99,17 @@ def _validate(document: Document, kind: str) -> list[str]:
 
 
 @cache
-def _checker(schema: str) -> Any:
-    """A validator for the schema of that address, or None where it is not at hand.
+def _compiled(schema: str) -> jsonschema_rs.Draft7Validator:
+    known = jsonschema_rs.Registry([*_schemas().items()])
+    return jsonschema_rs.Draft7Validator(
+        _schemas()[schema], registry=known, validate_formats=False, offline=True
+    )
 
-    pystac's own would be put together anew, references and all, for each document.
-    """
-    schemas = _schemas()
-    if schema not in schemas:
-        return None
-    return Draft7Validator(schemas[schema], registry=_registry())
+
+@cache
+def _checker(schema: str) -> Any:
+    """The same; pystac's own would be put together anew, references and all, for each document."""
+    return Draft7Validator(_schemas()[schema], registry=_registry())
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import h3.api.numpy_int as h3
 import numba
@@ -28,6 +28,7 @@ from thalweg.hexagons.boxes import (
 from thalweg.hexagons.cells import Cells
 from thalweg.hexagons.locating import FLAGGED, split_pixels
 from thalweg.hexagons.positions import Floats, Integers, Slots, positions_of
+from thalweg.hexagons.runs import PackedRuns, SplitCells, find_runs, packed, unpack
 from thalweg.raster.grid import Grid
 
 # Finding runs takes longer than counting what mostly dry layers hold.
@@ -61,6 +62,10 @@ class Split:
     weights: NDArray[np.uint8]
     examples: NDArray[np.uint8]
 
+    def of_slots(self) -> SplitCells:
+        """The same with slots for cells."""
+        return SplitCells(self.first, self.slots, self.weights)
+
 
 _NONE = np.zeros(0, np.uint8)
 NOT_SPLIT = Split(np.zeros(1, np.int64), np.zeros(0, np.int32), _NONE, _NONE)
@@ -89,28 +94,6 @@ def label(
     return Labels(index.cells, out)
 
 
-class Runs(NamedTuple):
-    """Runs of pixels of one row in one cell: the flat position where each stops, and its cell.
-
-    Cells are indices into `CellIndex.cells`. A split pixel k is a run of its own, -1 - k in the
-    place of the cell: it lies in `split_cells[split_first[k] : split_first[k + 1]]`, with
-    `split_weights` samples in each.
-    """
-
-    stops: Slots
-    cells: Slots
-    split_first: Integers
-    split_cells: Slots
-    split_weights: NDArray[np.uint8]
-
-
-class Scratch:
-    """Room for the slots and runs of one part, made once."""
-
-    def __init__(self, pixels: int) -> None:
-        self.slots, self.stops, self.cells = (np.empty(pixels, np.int32) for _ in range(3))
-
-
 class CellIndex:
     """The cells of one resolution that the pixels of a window lie in.
 
@@ -131,7 +114,7 @@ class CellIndex:
         reach = 0.0 if per_pixel == 1 else pixel_reach(self._positions, window)
         self._locator = locator_of(self._positions, window, resolution, reach)
         self._within_parts: dict[tuple[range, range], tuple[Integers, Integers]] = {}
-        self._runs: dict[tuple[range, range], Runs] = {}
+        self._runs: dict[tuple[range, range], tuple[PackedRuns, SplitCells]] = {}
         self._room_for_runs = RUNS_KEPT_BYTES
         self._flagged: Integers = np.zeros(0, np.int64)
         self._flagged_slots: Slots = np.zeros(0, np.int32)
@@ -155,55 +138,63 @@ class CellIndex:
         out[row[here], col[here]] = self._flagged_slots[first:last][here]
         return NOT_SPLIT
 
-    def runs(self, part: Window, scratch: Scratch) -> Runs:
-        """The runs of a part of the window; kept, as far as there is room, for the next raster."""
-        key = (part.rows, part.cols)
-        if key in self._runs:
-            return self._runs[key]
-        runs = self._labelled(*self._find_runs(part, scratch))
-        if self._has_room(*runs):
-            self._runs[key] = runs
-        return runs
+    def fill_runs(
+        self, part: Window, stops: Slots, cells: Slots, room: Slots
+    ) -> tuple[int, SplitCells]:
+        """Fill in the runs of a part of the window, as `runs.Indexed` has it.
 
-    def samples_within(self, part: Window, scratch: Scratch) -> tuple[Integers, Integers]:
+        They are kept, as far as there is room, for the next raster.
+        """
+        kept = self._runs.get((part.rows, part.cols))
+        if kept:
+            runs, split = kept
+            return unpack(*runs, len(part.cols), self.label_of_slot, stops, cells), split
+        found, sampled = self._find_runs(part, stops, cells, room)
+        split = self._labelled(sampled.of_slots())
+        self._keep_runs(part, stops[:found], cells[:found], split)
+        _relabel(cells[:found], self.label_of_slot)
+        return found, split
+
+    def samples_within(self, part: Window) -> tuple[Integers, Integers]:
         """The cells (indices into `cells`) of a part of the window, and their samples in it.
 
         Kept, for the next raster that has nothing there.
         """
         key = (part.rows, part.cols)
         if key not in self._within_parts:
-            runs = self.runs(part, scratch)
-            lengths = np.diff(runs.stops, prepend=0)
-            whole = runs.cells >= 0
-            labels = np.concatenate([runs.cells[whole], runs.split_cells])
-            counted = np.concatenate([lengths[whole] * self.per_pixel, runs.split_weights])
+            stops, cells, room = np.empty((3, len(part.rows) * len(part.cols)), np.int32)
+            found, split = self.fill_runs(part, stops, cells, room)
+            lengths, cells = np.diff(stops[:found], prepend=0), cells[:found]
+            whole = cells >= 0
+            labels = np.concatenate([cells[whole], split.cells])
+            counted = np.concatenate([lengths[whole] * self.per_pixel, split.weights])
             samples = np.bincount(labels, counted).astype(np.int64)
             met = np.flatnonzero(samples)
             self._within_parts[key] = met, samples[met]
             # Rasters on one grid mostly have nothing in the same places: room for others' runs.
-            if self._runs.pop(key, None):
-                self._room_for_runs += sum(array.nbytes for array in runs)
+            if key in self._runs:
+                self._room_for_runs += _size(*self._runs.pop(key))
         return self._within_parts[key]
 
-    def _find_runs(self, part: Window, scratch: Scratch) -> tuple[Slots, Slots, Split]:
-        """Where the runs of a part stop, their slots, and the split pixels."""
+    def _find_runs(
+        self, part: Window, stops: Slots, found: Slots, room: Slots
+    ) -> tuple[int, Split]:
+        """Fill in where the runs of a part stop and their slots; their number, the split pixels."""
         shape = len(part.rows), len(part.cols)
-        slots = scratch.slots[: shape[0] * shape[1]].reshape(shape)
+        slots = room[: shape[0] * shape[1]].reshape(shape)
         split = self.slots(part.rows, part.cols, slots)
-        found = _find_runs(slots, scratch.stops, scratch.cells)
-        return scratch.stops[:found].copy(), scratch.cells[:found].copy(), split
+        return find_runs(slots, stops, found), split
 
-    def _labelled(self, stops: Slots, slots: Slots, split: Split) -> Runs:
-        """The runs of cells that runs of slots are, which become these."""
-        _relabel(slots, self.label_of_slot)
-        return Runs(stops, slots, split.first, self.label_of_slot[split.slots], split.weights)
+    def _labelled(self, split: SplitCells) -> SplitCells:
+        """The cells of what are slots."""
+        return split._replace(cells=self.label_of_slot[split.cells])
 
-    def _has_room(self, *arrays: NDArray[Any]) -> bool:
-        """Whether these are kept too, which they then count for."""
-        size = sum(array.nbytes for array in arrays)
-        has_room = size <= self._room_for_runs
-        self._room_for_runs -= size if has_room else 0
-        return has_room
+    def _keep_runs(self, part: Window, stops: Slots, slots: Slots, split: SplitCells) -> None:
+        """Keep the runs of slots of a part, where there is room."""
+        runs = packed(stops, slots, part)
+        if runs and _size(runs, split) <= self._room_for_runs:
+            self._runs[part.rows, part.cols] = runs, split
+            self._room_for_runs -= _size(runs, split)
 
     def _survey(self) -> None:
         """Find each slot's cell and samples, and settle the pixels that are not certain."""
@@ -211,11 +202,11 @@ class CellIndex:
         room = slots_in(self._locator.boxes)
         example = np.full(room, _UNMET, np.int64)
         samples, areas = np.zeros(room, np.int64), np.zeros(room, np.int64)
-        scratch = Scratch(PART_ROWS * PART_COLS)
-        kept: dict[tuple[range, range], tuple[Slots, Slots, Split]] = {}
+        all_stops, all_slots, scratch = np.empty((3, PART_ROWS * PART_COLS), np.int32)
         flagged: list[Integers] = [np.zeros(0, np.int64)]
         for part in window.parts():
-            stops, slots, split = self._find_runs(part, scratch)
+            runs, split = self._find_runs(part, all_stops, all_slots, scratch)
+            stops, slots = all_stops[:runs], all_slots[:runs]
             corner = part.rows.start - window.rows.start, part.cols.start - window.cols.start
             uncertain = _meet(
                 stops,
@@ -236,8 +227,8 @@ class CellIndex:
             if uncertain:
                 row, col = np.divmod(stops[slots == FLAGGED].astype(np.int64) - 1, len(part.cols))
                 flagged.append((corner[0] + row) * width + corner[1] + col)
-            elif self._has_room(stops, slots, split.first, split.slots, split.weights):
-                kept[part.rows, part.cols] = stops, slots, split
+            else:
+                self._keep_runs(part, stops, slots, split.of_slots())
         found = np.flatnonzero(example != _UNMET)
         sample = example[found]
         ids = self._looked_up(np.where(sample >= 0, sample, -2 - sample))
@@ -248,7 +239,9 @@ class CellIndex:
             ids = np.concatenate([ids, cells])
             samples, areas = np.concatenate([samples, own]), np.concatenate([areas, own_areas])
         self._keep(found, ids, samples, areas)
-        self._runs = {key: self._labelled(*runs) for key, runs in kept.items()}
+        self._runs = {
+            key: (runs, self._labelled(slots)) for key, (runs, slots) in self._runs.items()
+        }
 
     def _settle(self, pixels: Integers, first: int) -> tuple[Cells, Integers, Integers]:
         """Give uncertain pixels slots of their own, one for each cell that the library names.
@@ -338,27 +331,8 @@ def sample_offsets(per_pixel: int) -> Floats:
     return (np.stack([step, step * _GENERATOR % per_pixel], axis=1) + 0.5) / per_pixel
 
 
-@numba.njit(nogil=True, cache=True)
-def _find_runs(slots: Any, stops: Any, found: Any) -> int:
-    """Runs of pixels of one row in one slot: where each ends, its slot; how many there are.
-
-    A pixel that is no slot's, but split or flagged, is a run of its own.
-    """
-    height, width = slots.shape
-    runs = 0
-    for row in range(height):
-        line = slots[row]
-        col = 0
-        while col < width:
-            slot = line[col]
-            col += 1
-            if slot >= 0:
-                while col < width and line[col] == slot:
-                    col += 1
-            found[runs] = slot
-            stops[runs] = row * width + col
-            runs += 1
-    return runs
+def _size(runs: PackedRuns, split: SplitCells) -> int:
+    return sum(array.nbytes for array in (*runs, *split))
 
 
 @numba.njit(nogil=True, cache=True)

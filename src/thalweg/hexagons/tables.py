@@ -167,6 +167,7 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         use_dictionary=["country", "series"],
         write_statistics=keys,
         write_page_index=True,
+        write_batch_size=ROW_GROUP_ROWS,
     )
 
 

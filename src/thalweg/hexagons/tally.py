@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
-from mmap import mmap
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from thalweg.errors import UndeclaredValue
 from thalweg.hexagons.accumulating import (
@@ -19,11 +18,13 @@ from thalweg.hexagons.accumulating import (
     add_voids,
 )
 from thalweg.hexagons.boxes import Window
-from thalweg.hexagons.index import CellIndex, Scratch
+from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.lanes import lane_count, padded
 from thalweg.hexagons.listing import FIRST_SPECIAL_KIND, NODATA_KIND, codes_of, list_pixels
 from thalweg.hexagons.measures import Measures
+from thalweg.hexagons.runs import PartRuns, Placed
 from thalweg.hexagons.statistics import CellStatistics, check_room, counts_dtype, extremes
+from thalweg.hexagons.zeros import Zeros
 from thalweg.raster.codec import Pixels
 
 type Positions = NDArray[np.int32]
@@ -133,127 +134,140 @@ class Lister:
         self._runs = Runs(np.empty(size, np.int32), np.empty(size, np.int32), kinds)
 
 
-def _untouched_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Zeros that take no memory before they are written to.
-
-    `np.zeros` may take memory that was used before, and then clears all of it.
-    """
-    size = prod(shape)
-    pages = mmap(-1, max(size * np.dtype(dtype).itemsize, 1))
-    return np.frombuffer(pages, dtype, size).reshape(shape)
-
-
 class Tally:
-    """The accumulators of one resolution.
+    """The accumulators of several resolutions, which the pixels of one part after another go to.
 
-    They have room for every cell; the system gives memory for those only that are written to.
+    They have room for every cell; the system gives memory for those only that are written to. The
+    rows of a resolution begin at its `cell_origins`, of which there is one more than resolutions.
     """
 
-    def __init__(self, index: CellIndex, measures: Measures) -> None:
-        check_room(index.samples, measures)
-        self.index = index
+    def __init__(self, indices: Sequence[CellIndex], measures: Measures) -> None:
+        # The finest first: see `add_values`.
+        indices = sorted(indices, key=lambda index: -index.resolution)
+        for index in indices:
+            check_room(index.samples, measures)
+        self._indices = indices
         self._measures = measures
-        cells, bands = len(index.cells), len(measures.bands)
+        self._runs = PartRuns(indices, [len(index.cells) for index in indices])
+        cells, bands = int(self._runs.cell_origins[-1]), len(measures.bands)
         thresholds, lanes = len(measures.depths_m), padded(bands)
         columns = FIRST_SPECIAL + len(measures.special) + thresholds
         buckets = measures.buckets.count if measures.histogram else 0
+        counts = counts_dtype(np.concatenate([index.samples for index in indices]))
         self._voids = np.zeros(cells, np.int64)
         self._row_of_cell = np.full(cells, -1, np.int32)
-        self._used = np.zeros(1, np.int64)
-        self._counts = _untouched_zeros((cells, columns, lanes), counts_dtype(index.samples))
-        self._areas = _untouched_zeros((cells, FIRST_AREA_ABOVE + thresholds, lanes), np.int64)
-        self._sums = _untouched_zeros((cells, 4, lanes), measures.sums_dtype)
-        self._histogram = _untouched_zeros((cells, bands, buckets), np.uint32)
+        self._used = np.zeros(len(indices), np.int64)
+        self._counts = Zeros((cells, columns, lanes), counts)
+        self._areas = Zeros((cells, FIRST_AREA_ABOVE + thresholds, lanes), np.int64)
+        self._sums = Zeros((cells, 4, lanes), measures.sums_dtype)
+        self._histogram = Zeros((cells, bands, buckets), np.uint32)
         self._thresholds = measures.thresholds.astype(measures.sums_dtype)
         self._lanes = (np.int64(0),) * lane_count(bands)
         self._lowest, self._highest = extremes(measures)
         self._zero = measures.sums_dtype.type(0)
 
-    def place(self, part: Window, scratch: Scratch) -> None:
-        """Find the runs of cells in a part."""
-        self._runs = self.index.runs(part, scratch)
-        self._width = len(part.cols)
-        self._sample_areas = self.index.sample_areas_mm2(part.rows)
+    def add(self, part: Window, lister: Lister) -> None:
+        """Add what was listed of a part."""
+        placed = self._runs.placed(part)
+        self._add_values(lister, part, placed)
+        if self._measures.histogram:
+            self._add_buckets(lister, placed)
+        self._add_voids(lister.voids, placed)
+        self._add_others(lister.others, placed)
 
-    def add_values(self, lister: Lister) -> None:
-        """Add the values in the part that was placed last."""
-        for band in range(0, self._counts.shape[2], len(self._lanes)):
+    def add_void_part(self, part: Window) -> None:
+        """Add a part that is nodata everywhere, in all bands."""
+        for index, origin in zip(self._indices, self._runs.cell_origins, strict=False):
+            labels, samples = index.samples_within(part)
+            self._voids[origin + labels] += samples
+
+    def statistics(self) -> dict[int, CellStatistics]:
+        """The statistics of all parts, by resolution; nothing can be added any more."""
+        return {
+            index.resolution: self._statistics(number, index)
+            for number, index in enumerate(self._indices)
+        }
+
+    def _statistics(self, number: int, index: CellIndex) -> CellStatistics:
+        first, end = self._runs.cell_origins[number : number + 2].tolist()
+        rows = slice(first, first + int(self._used[number]))
+        row_of_cell, bands = self._row_of_cell[first:end], len(self._measures.bands)
+        occupied = np.flatnonzero(row_of_cell >= 0)
+        # The finest, the largest by far, is left where it is; the others are free to go before it.
+        counts, areas, sums, histogram = (
+            zeros.taken(rows) if number else zeros.array[rows]
+            for zeros in (self._counts, self._areas, self._sums, self._histogram)
+        )
+        return CellStatistics(
+            resolution=index.resolution,
+            measures=self._measures,
+            cells=index.cells,
+            samples=index.samples,
+            areas_mm2=index.areas_mm2,
+            voids=self._voids[first:end],
+            occupied=occupied[np.argsort(row_of_cell[occupied])],
+            counts=counts.swapaxes(1, 2)[:, :bands],
+            areas=areas.swapaxes(1, 2)[:, :bands],
+            sums=sums.swapaxes(1, 2)[:, :bands],
+            histogram=histogram,
+        )
+
+    def _add_values(self, lister: Lister, part: Window, placed: Placed) -> None:
+        index = self._indices[0]
+        for band in range(0, self._counts.array.shape[2], len(self._lanes)):
             add_values(
                 lister.positions,
                 lister.values,
                 lister.classes,
                 lister.listed,
-                *self._runs,
-                self._width,
-                self._sample_areas,
-                self.index.per_pixel,
+                *placed,
+                len(part.cols),
+                index.sample_areas_mm2(part.rows),
+                index.per_pixel,
                 self._row_of_cell,
                 self._used,
                 band,
-                self._counts,
-                self._areas,
-                self._sums,
+                self._counts.array,
+                self._areas.array,
+                self._sums.array,
                 self._thresholds,
                 self._lanes,
                 self._zero,
                 self._lowest,
                 self._highest,
             )
-        if self._measures.histogram:
-            add_buckets(
-                lister.positions,
-                lister.values,
-                lister.listed,
-                *self._runs,
-                self.index.per_pixel,
-                self._row_of_cell,
-                self._measures.buckets.first,
-                self._measures.buckets.zero,
-                self._histogram,
-            )
 
-    def add_others(self, others: Runs) -> None:
-        """Add nodata and special values in the part that was placed last."""
+    def _add_buckets(self, lister: Lister, placed: Placed) -> None:
+        add_buckets(
+            lister.positions,
+            lister.values,
+            lister.listed,
+            *placed,
+            self._indices[0].per_pixel,
+            self._row_of_cell,
+            self._measures.buckets.first,
+            self._measures.buckets.zero,
+            self._histogram.array,
+        )
+
+    def _add_others(self, others: Runs, placed: Placed) -> None:
         add_others(
             *others,
-            *self._runs,
-            self.index.per_pixel,
+            *placed,
+            self._indices[0].per_pixel,
             self._row_of_cell,
             self._used,
-            self._counts,
-            self._sums,
+            self._counts.array,
+            self._sums.array,
             self._lowest,
             self._highest,
         )
 
-    def add_voids(self, voids: Runs) -> None:
-        """Add nodata of all bands in the part that was placed last."""
+    def _add_voids(self, voids: Runs, placed: Placed) -> None:
         add_voids(
             voids.starts,
             voids.stops,
-            *self._runs,
-            self.index.per_pixel,
+            *placed,
+            self._indices[0].per_pixel,
             self._voids,
-        )
-
-    def add_void_part(self, part: Window, scratch: Scratch) -> None:
-        """Add a part that is nodata everywhere; it need not be placed."""
-        labels, samples = self.index.samples_within(part, scratch)
-        self._voids[labels] += samples
-
-    def statistics(self) -> CellStatistics:
-        used, bands = int(self._used[0]), len(self._measures.bands)
-        occupied = np.flatnonzero(self._row_of_cell >= 0)
-        return CellStatistics(
-            resolution=self.index.resolution,
-            measures=self._measures,
-            cells=self.index.cells,
-            samples=self.index.samples,
-            areas_mm2=self.index.areas_mm2,
-            voids=self._voids,
-            occupied=occupied[np.argsort(self._row_of_cell[occupied])],
-            counts=self._counts[:used].swapaxes(1, 2)[:, :bands],
-            areas=self._areas[:used].swapaxes(1, 2)[:, :bands],
-            sums=self._sums[:used].swapaxes(1, 2)[:, :bands],
-            histogram=self._histogram[:used],
         )

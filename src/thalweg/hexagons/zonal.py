@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -12,7 +13,7 @@ import rasterio
 from thalweg.domain.pixels import PixelRules
 from thalweg.errors import WrongDtype
 from thalweg.hexagons.boxes import PART_COLS, PART_ROWS, Window, slot_count
-from thalweg.hexagons.index import CellIndex, Scratch
+from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.measures import DEPTHS_M, Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
 from thalweg.hexagons.tally import Lister, Tally
@@ -57,8 +58,7 @@ def zonal(
         parts: list[dict[int, CellStatistics]] = []
         for piece in pieces:
             pass_ = Pass(grid, piece, resolutions, measures, where)
-            for part, pixels in _parts(dataset, reader, piece):
-                pass_.add(part, pixels)
+            _add_all(pass_, dataset, reader, piece)
             parts.append(pass_.statistics())
     return {resolution: merged(part[resolution] for part in parts) for resolution in resolutions}
 
@@ -74,12 +74,13 @@ class Pass:
         measures: Measures,
         where: str = "",
     ) -> None:
+        self._measures = measures
+        self._nodata = np.array(measures.rules.nodata).astype(measures.dtype)
         self._lister = Lister(measures, where)
-        self._tallies = [
-            Tally(cell_index(grid, resolution, window, measures.rule), measures)
-            for resolution in resolutions
+        indices = [
+            cell_index(grid, resolution, window, measures.rule) for resolution in resolutions
         ]
-        self._scratch = Scratch(PART_ROWS * PART_COLS)
+        self._tally = Tally(indices, measures)
 
     def add(self, part: Window, pixels: Pixels) -> None:
         """Count the pixels (bands, rows, columns) of a part of the window."""
@@ -88,23 +89,27 @@ class Pass:
             down, across = top + len(one.rows), left + len(one.cols)
             self._add_part(one, pixels[:, top:down, left:across])
 
+    def add_uniform(self, part: Window, value: Any) -> None:
+        """Count the pixels of a part of the window that are of one value in all bands."""
+        for one in part.parts():
+            if np.array_equal(self._nodata, value, equal_nan=True):
+                self._tally.add_void_part(one)
+            else:
+                shape = len(self._measures.bands), len(one.rows), len(one.cols)
+                self._add_part(one, np.full(shape, value))
+
     def statistics(self) -> dict[int, CellStatistics]:
         """The statistics of the rows so far, by resolution."""
-        return {tally.index.resolution: tally.statistics() for tally in self._tallies}
+        return self._tally.statistics()
 
     def _add_part(self, part: Window, pixels: Pixels) -> None:
         lister = self._lister
         lister.read(pixels, part)
-        voids, others = lister.voids, lister.others
+        voids = lister.voids
         if (voids.stops - voids.starts).sum() == pixels[0].size:
-            for tally in self._tallies:
-                tally.add_void_part(part, self._scratch)
-        elif lister.listed or len(voids.kinds) or len(others.kinds):
-            for tally in self._tallies:
-                tally.place(part, self._scratch)
-                tally.add_values(lister)
-                tally.add_voids(voids)
-                tally.add_others(others)
+            self._tally.add_void_part(part)
+        elif lister.listed or len(voids.kinds) or len(lister.others.kinds):
+            self._tally.add(part, lister)
 
 
 @lru_cache(maxsize=_INDICES_KEPT)
@@ -127,10 +132,27 @@ def _pieces(grid: Grid, resolution: int, window: Window) -> Iterator[Window]:
             yield from _pieces(grid, resolution, half)
 
 
-def _parts(
-    dataset: rasterio.DatasetReader, reader: RowReader, window: Window
-) -> Iterator[tuple[Window, Pixels]]:
-    """Parts of a window and their pixels (bands, rows, columns), in an array filled anew.
+def _add_all(
+    pass_: Pass, dataset: rasterio.DatasetReader, reader: RowReader, window: Window
+) -> None:
+    """Have all pixels of a window counted, in an array that is filled anew for each part."""
+    parts = list(_parts(dataset, window))
+    most = max(len(part.rows) * len(part.cols) for part in parts)
+    buffer = np.empty(dataset.count * most, dataset.dtypes[0])
+    for part in parts:
+        value = reader.uniform(part.rows, part.cols)
+        if value is not None:
+            pass_.add_uniform(part, value)
+            continue
+        shape = dataset.count, len(part.rows), len(part.cols)
+        pixels = buffer[: prod(shape)].reshape(shape)
+        for band, plane in enumerate(pixels, start=1):
+            reader.read(band, part.rows.start, plane, part.cols.start)
+        pass_.add(part, pixels)
+
+
+def _parts(dataset: rasterio.DatasetReader, window: Window) -> Iterator[Window]:
+    """Parts of a window to be read one by one.
 
     As many rows as a row of blocks holds, and all columns, or `PART_COLS` of them where that cuts
     no block, which would have to be decoded once more.
@@ -140,19 +162,11 @@ def _parts(
     height *= max(1, PART_ROWS // height)
     uncut = all(PART_COLS % block[1] == 0 for block in dataset.block_shapes)
     width = PART_COLS if uncut and cols.start % PART_COLS == 0 else len(cols)
-    buffer = np.empty(
-        dataset.count * min(height, len(rows)) * min(width, len(cols)), dataset.dtypes[0]
-    )
     start = rows.start
     while start < rows.stop:
         stop = min(rows.stop, start - start % height + height)
         for left in range(cols.start, cols.stop, width):
-            part = Window(range(start, stop), range(left, min(left + width, cols.stop)))
-            shape = dataset.count, len(part.rows), len(part.cols)
-            pixels = buffer[: prod(shape)].reshape(shape)
-            for band, plane in enumerate(pixels, start=1):
-                reader.read(band, start, plane, left)
-            yield part, pixels
+            yield Window(range(start, stop), range(left, min(left + width, cols.stop)))
         start = stop
 
 

@@ -8,7 +8,6 @@ where that is an object, under `warnings`.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import faulthandler
 import gc
@@ -27,7 +26,7 @@ from typing import Any
 import psutil
 
 from thalweg.errors import DiskFull, ResourceUnavailable, ThalwegError, UnexpectedError
-from thalweg.processes import die_with
+from thalweg.processes import die_with, give_memory_back
 
 TRACEBACK_LINES = 8
 MOST_WARNINGS = 20
@@ -98,13 +97,9 @@ def _function(name: str) -> Any:
 
 
 def _held_between_tasks() -> int:
-    """Memory in bytes, once what is free has been given back.
-
-    Within a task it is kept (see `workers.KEEP_MEMORY`); the next one is spared its leftovers.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
-    if trim:
-        trim(0)
+    """Memory in bytes, once what is free has been given back."""
+    gc.collect()
+    give_memory_back()
     return int(psutil.Process().memory_info().rss)
 
 

@@ -102,6 +102,14 @@ class BlockReader:
                     (slice(top - first, end - first), slice(left - col, stop - col)),
                 )
 
+    def uniform(self, rows: range, cols: range) -> Any:
+        """The value of all pixels of a window in all bands, where no block of it is there; else
+        None."""
+        high, wide = self._blocks.height, self._blocks.width
+        down = slice(rows.start // high, -(-rows.stop // high))
+        across = slice(cols.start // wide, -(-cols.stop // wide))
+        return None if self._blocks.sizes[:, down, across].any() else self._absent
+
     def _fill(
         self,
         place: tuple[int, int, int],

@@ -62,6 +62,10 @@ class RowReader(Protocol):
         Raises `UnreadableRaster`, naming the file.
         """
 
+    def uniform(self, rows: range, cols: range) -> Any:
+        """The value of all pixels of a window in all bands, where no block has to be decoded to
+        tell; else None."""
+
 
 class GdalReader:
     """Reads whatever GDAL does."""
@@ -73,6 +77,9 @@ class GdalReader:
         window = Window(col, first, rows.shape[1], rows.shape[0])
         with unreadable(self._where):
             self._dataset.read(band, window=window, out=rows)
+
+    def uniform(self, rows: range, cols: range) -> None:
+        """Unknown."""
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from thalweg.pipelines.scenarios import (
 from thalweg.pipelines.schema import PixelsModel
 from thalweg.pipelines.steps import HexagonsStep
 from thalweg.pipelines.workspace import Workspace
+from thalweg.processes import give_memory_back
 
 if TYPE_CHECKING:
     from thalweg.hexagons.statistics import CellStatistics
@@ -63,8 +64,10 @@ class Hexagons:
             deferred = is_deferred(step, scenario, rasters, situation)
             return [Planned(scenario, obstacles=obstacles, deferred=deferred)]
         inputs = tuple(Input(zone, raster.key, raster.fingerprint) for raster in rasters)
+        theme = step.theme or situation.pipeline.theme.id
+        series = series_of(theme, situation.pipeline.name, scenario, situation)
         return [
-            self._table(step, scenario, resolution, inputs, rasters, situation)
+            self._table(step, scenario, resolution, inputs, rasters, series, situation)
             for resolution in step.resolutions
         ]
 
@@ -75,19 +78,18 @@ class Hexagons:
         resolution: int,
         inputs: tuple[Input, ...],
         rasters: Sequence[Planned],
+        series: Document,
         situation: Situation,
     ) -> Planned:
         pipeline = situation.pipeline
         parameters = {
-            "theme": step.theme or pipeline.theme.id,
+            "theme": series["theme"],
             "rule": step.rule,
             "depths": list(step.depths),
             "percentiles": step.percentiles,
             "countries": step.countries,
             "pixels": pipeline.raster_pixels.model_dump(mode="json"),
-            "series": series_of(
-                step.theme or pipeline.theme.id, pipeline.name, scenario, situation
-            ),
+            "series": series,
         }
         every = [at_resolution(scenario, one) for one in step.resolutions]
         items = table_item_plans(pipeline, step.name, every)
@@ -121,8 +123,10 @@ class Hexagons:
         cells = 0
         for output in payload["outputs"]:
             resolution = output["coordinates"][H3_RESOLUTION]
-            # The finest are last, and large: what is written makes room.
             statistics = measured.pop(int(resolution))
+            if not measured:
+                # The finest is last, and large: what is done makes room.
+                give_memory_back()
             codes = country_codes(statistics.cells) if payload["countries"] else None
             batches = measured_batches(series, statistics, codes)
             with zone.staging() as area:
