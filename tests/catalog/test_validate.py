@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import operator
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stac_samples import item_of
 
-from thalweg.catalog.validate import validate_collection, validate_item
+from thalweg.catalog.validate import (
+    _checker,
+    _compiled,
+    _schemas,
+    validate_collection,
+    validate_item,
+)
 from thalweg.errors import InvalidItem
+
+DROP = object()
 
 type Change = Callable[[dict[str, Any]], object]
 
@@ -67,3 +78,22 @@ def test_an_extension_without_a_schema_here_is_said_to_be_skipped(
 def test_another_kind_of_document_is_named() -> None:
     with pytest.raises(InvalidItem, match="'Feature'"):
         validate_collection(item_of())
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_what_the_compiled_schemas_let_pass_the_reference_does(drawn: st.DataObject) -> None:
+    """And the other way round, for documents of which anything is missing or something else."""
+    item = item_of()
+    for _ in range(drawn.draw(st.integers(0, 3))):
+        place: Any = item
+        while isinstance(place, (dict, list)) and place:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            key = drawn.draw(st.sampled_from(keys))
+            if not isinstance(place[key], (dict, list)) or drawn.draw(st.integers(0, 3)) == 0:
+                other = drawn.draw(st.sampled_from([None, 1, -1, 0.5, "", "a", [], {}, [1], DROP]))
+                place.pop(key) if other is DROP else operator.setitem(place, key, other)
+                break
+            place = place[key]
+    for schema in _schemas():
+        assert _compiled(schema).is_valid(item) == _checker(schema).is_valid(item), schema

@@ -32,6 +32,7 @@ from thalweg.hexagons.measures import Measures, Rule
 from thalweg.hexagons.statistics import CellStatistics, merged
 from thalweg.hexagons.zonal import Pass, zonal
 from thalweg.raster.grid import Grid
+from thalweg.raster.reading import opened, row_reader
 
 type Numbers = npt.NDArray[Any]
 
@@ -347,6 +348,24 @@ def test_a_file_gives_what_its_pixels_give(tmp_path: Path) -> None:
     window = Window(range(300, 700), range(90, 400))
     (part,) = zonal(path, [8], rules=RULES, window=window).values()
     assert equal(part, measured(pixels, 8, window=window))
+
+
+@pytest.mark.parametrize("nodata", [NODATA, 0])
+def test_blocks_that_a_file_leaves_out_are_what_it_says_of_them(
+    tmp_path: Path, nodata: int
+) -> None:
+    """Nodata, or zeros in a file that calls these so: its rules decide what they are."""
+    pixels = floods(2, height=1200, width=160)
+    pixels[:, 400:800] = nodata
+    pixels[0, 800:] = nodata
+    grid = grid_of(pixels)
+    options = {"tiled": True, "blockxsize": 160, "blockysize": 400, "interleave": "band"}
+    options |= {"compress": "deflate", "sparse_ok": True}
+    path = write(tmp_path / "a.tif", pixels, grid, nodata, **options)
+    with opened(path, where="a") as dataset, row_reader(dataset, where="a") as reader:
+        known = [reader.uniform(range(top, top + 400), range(160)) for top in (0, 400, 800)]
+    assert known == [None, nodata, None]
+    assert same_answers(zonal(path, [9], rules=RULES)[9], measured(pixels, 9))
 
 
 def test_a_raster_too_wide_for_one_piece_is_cut(

@@ -152,6 +152,22 @@ def test_a_damaged_block_is_named(tmp_path: Path, compress: str) -> None:
             reader.read(1, 32, rows)
 
 
+def test_a_window_without_blocks_is_known_undecoded(tmp_path: Path) -> None:
+    pixels = np.full((96, 96), -9, np.int16)
+    pixels[40, 70] = 5
+    path = write(
+        tmp_path / "x.tif", pixels, nodata=-9, tiled=True, blockxsize=32, blockysize=32,
+        compress="zstd", sparse_ok=True,
+    )  # fmt: skip
+    with opened(str(path), where="x") as dataset, row_reader(dataset, where="x") as reader:
+        assert isinstance(reader, BlockReader)
+        assert reader.uniform(range(96), range(64)) == -9
+        assert reader.uniform(range(10, 20), range(90, 96)) == -9
+        for rows, cols in (((0, 96), (0, 96)), ((33, 34), (64, 65)), ((63, 90), (60, 70))):
+            assert reader.uniform(range(*rows), range(*cols)) is None
+        assert GdalReader(dataset, "x").uniform(range(96), range(64)) is None
+
+
 def test_a_file_that_was_cut_short_is_named(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 999, (64, 64)).astype(np.int16)
     path = write(tmp_path / "x.tif", pixels, tiled=True, blockxsize=32, blockysize=32)
