@@ -69,6 +69,97 @@ def _end_alike(bits: Any, row: int, col: int) -> int:
 
 
 @numba.njit(nogil=True, cache=True)
+def _code(
+    value: Any,
+    bits: Any,
+    codes: Any,
+    low: float,
+    high: float,
+    nodata: Any,
+    special: Any,
+    special_kinds: Any,
+    thresholds: Any,
+) -> int:
+    """As `code_of`; of small types it is looked up by the value's bits."""
+    if codes.size:
+        return int(codes[bits])
+    return code_of(value, low, high, nodata, special, special_kinds, thresholds)
+
+
+@numba.njit(nogil=True, cache=True)
+def _find(
+    pixels: Any,
+    bits: Any,
+    row: int,
+    joined: Any,
+    codes: Any,
+    low: float,
+    high: float,
+    nodata: Any,
+    special: Any,
+    special_kinds: Any,
+    thresholds: Any,
+    begins: Any,
+    ends: Any,
+) -> int:
+    """Where something other than zero is in a row in any band: `begins` and `ends`, and how often.
+
+    Pixels one by one, but for runs of nodata or special values in which no band changes.
+    """
+    found, col = 0, 0
+    while col < joined.size:
+        if joined[col] == 0:
+            col = run_end(joined, col)
+            continue
+        code = _code(
+            pixels[0, row, col],
+            bits[0, row, col],
+            codes,
+            low,
+            high,
+            nodata,
+            special,
+            special_kinds,
+            thresholds,
+        )
+        begins[found] = col
+        col = _end_alike(bits, row, col) if FIRST_KIND <= code < UNDECLARED else col + 1
+        ends[found] = col
+        found += 1
+    return found
+
+
+@numba.njit(nogil=True, cache=True)
+def _tell_kinds(
+    pixels: Any,
+    row: int,
+    col: int,
+    low: float,
+    high: float,
+    nodata: Any,
+    special: Any,
+    special_kinds: Any,
+    thresholds: Any,
+    kinds: Any,
+    undeclared: Any,
+) -> int:
+    """Fill in the kinds of a pixel by band; its highest class, ZERO where no band has a value."""
+    highest = ZERO
+    for band in range(pixels.shape[0]):
+        value = pixels[band, row, col]
+        code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+        kinds[band] = max(code - FIRST_KIND, NO_KIND)
+        if code < FIRST_KIND:
+            highest = max(highest, code)
+        elif code == UNDECLARED:
+            if undeclared[0] == 0:
+                undeclared[1], undeclared[2] = row * pixels.shape[2] + col, value
+                undeclared[3] = band
+            undeclared[0] += 1
+    return highest
+
+
+@numba.njit(nogil=True, cache=True)
 def list_pixels(
     pixels: Any,
     bits: Any,
@@ -103,46 +194,58 @@ def list_pixels(
     highest = np.empty(width, np.uint8)
     for row in range(height):
         _join(bits, row, joined)
-        found, col = 0, 0
-        while col < width:
-            if joined[col] == 0:
-                col = run_end(joined, col)
-                continue
-            if codes.size:
-                code = int(codes[bits[0, row, col]])
-            else:
-                value = pixels[0, row, col]
-                code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
-            begins[found], highest[found] = col, ZERO
-            col = _end_alike(bits, row, col) if FIRST_KIND <= code < UNDECLARED else col + 1
-            ends[found] = col
-            found += 1
+        found = _find(
+            pixels,
+            bits,
+            row,
+            joined,
+            codes,
+            low,
+            high,
+            nodata,
+            special,
+            special_kinds,
+            thresholds,
+            begins,
+            ends,
+        )
+        highest[:found] = ZERO
         first = listed
         rows = values[first : first + found]
         for band in range(bands):
             line, line_bits, column = pixels[band, row], bits[band, row], rows[:, band]
             for index in range(found):
-                value = line[begins[index]]
-                if codes.size:
-                    code = codes[line_bits[begins[index]]]
-                else:
-                    code = code_of(value, low, high, nodata, special, special_kinds, thresholds)
+                col = begins[index]
+                value = line[col]
+                code = _code(
+                    value,
+                    line_bits[col],
+                    codes,
+                    low,
+                    high,
+                    nodata,
+                    special,
+                    special_kinds,
+                    thresholds,
+                )
                 highest[index] = max(highest[index], np.uint8(code))
                 column[index] = value if code < FIRST_KIND else 0
         for index in range(found):
             position, code = row * width + int(begins[index]), int(highest[index])
             if code >= FIRST_KIND:
-                code = ZERO
-                for band in range(bands):
-                    value = pixels[band, row, begins[index]]
-                    here = code_of(value, low, high, nodata, special, special_kinds, thresholds)
-                    kinds[runs, band] = max(here - FIRST_KIND, NO_KIND)
-                    if here < FIRST_KIND:
-                        code = max(code, here)
-                    elif here == UNDECLARED:
-                        if undeclared[0] == 0:
-                            undeclared[1], undeclared[2], undeclared[3] = position, value, band
-                        undeclared[0] += 1
+                code = _tell_kinds(
+                    pixels,
+                    row,
+                    int(begins[index]),
+                    low,
+                    high,
+                    nodata,
+                    special,
+                    special_kinds,
+                    thresholds,
+                    kinds[runs],
+                    undeclared,
+                )
                 starts[runs], stops[runs] = position, row * width + int(ends[index])
                 runs += 1
             if code != ZERO:
