@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-_REMOVE: int | None = getattr(mmap, "MADV_REMOVE", None)  # Linux alone has it
+# Linux alone has it; it is for shared memory, which `mmap` gives.
+_REMOVE: int | None = getattr(mmap, "MADV_REMOVE", None)
 
 
 class Zeros:
