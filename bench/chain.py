@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import rasterio
+import run
 import usual
 from imagecodecs import delta_encode, zstd_encode
 
@@ -128,7 +129,7 @@ METHODS: dict[str, Callable[[Path, Path], None]] = {
 
 
 def main() -> None:
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 3600
+    (size,) = run.numbers(__doc__, size=3600)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "delivery"
         selection = Selection(hazards=HAZARDS, years=YEARS, scenarios=(SCENARIO,))

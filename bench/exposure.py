@@ -10,7 +10,6 @@ point-layers, or footprint-layers, a second of one process.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -157,9 +156,7 @@ def work(method: str, settings: str) -> None:
 
 
 def main() -> None:
-    count, size, scenarios = (
-        int(given) for given in [*sys.argv[1:], *("500000", "3600", "1")[len(sys.argv) - 1 :]]
-    )
+    count, size, scenarios = run.numbers(__doc__, count=500_000, size=3600, scenarios=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make(folder, count, size)

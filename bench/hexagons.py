@@ -15,7 +15,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -228,7 +227,7 @@ def done_by_peer(method: str, size: int) -> int:
 
 
 def main() -> None:
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 3600
+    (size,) = run.numbers(__doc__, size=3600)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         delivery.make(folder, size=size, rows=1, columns=1)

@@ -6,7 +6,6 @@ python bench/mosaic.py [SIZE]
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from itertools import product
 from pathlib import Path
@@ -68,7 +67,7 @@ def work(method: str, name: str) -> None:
 
 
 def main() -> None:
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 3600
+    (size,) = run.numbers(__doc__, size=3600)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_tiles(folder, size)

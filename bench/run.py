@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -57,6 +58,17 @@ def main(
         report_cost(lambda: work(method, given), int(repeats), clock)
     else:
         compare()
+
+
+def numbers(told: str | None, **defaults: int) -> list[int]:
+    """The whole numbers a benchmark was called with, in their order; `told` is shown as help."""
+    parser = argparse.ArgumentParser(
+        description=told, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, default in defaults.items():
+        shown = {"nargs": "?", "type": int, "default": default}
+        parser.add_argument(name.upper(), help=f"{default} unless given", **shown)
+    return [*vars(parser.parse_args()).values()]
 
 
 def verdict(path: Path) -> str:

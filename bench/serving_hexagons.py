@@ -10,13 +10,13 @@ holds as many cells. "of a processor" is what a request takes of the server's pr
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 import h3.api.numpy_int as h3
 import httpx
 import numpy as np
+import run
 from servers import Server, by_turns, thalweg
 
 from thalweg.catalog.ledger import PARQUET_MEDIA_TYPE, Artifact
@@ -103,5 +103,4 @@ def report(server: Server, client: httpx.Client, cells: int, repeats: int) -> No
 
 
 if __name__ == "__main__":
-    given = [int(one) for one in sys.argv[1:]]
-    main(given[0] if given else 5000, given[1] if len(given) > 1 else 60)
+    main(*run.numbers(__doc__, cells=5000, repeats=60))

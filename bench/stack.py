@@ -5,7 +5,6 @@ python bench/stack.py [SIZE]
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def work(method: str, name: str) -> None:
 
 
 def main() -> None:
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 3600
+    (size,) = run.numbers(__doc__, size=3600)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         delivery.make(folder, size=size, rows=1, columns=1)

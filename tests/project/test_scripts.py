@@ -250,7 +250,8 @@ class TestBootstrap:
             (checkout / name).touch()
         (checkout / "script/outlines").write_text("print('outlines made')")
         (checkout / "script/web").write_text("")
-        executable(tools / "npm", f'echo "$*" >>\'{calls}\'; [ -z "${{OFFLINE:-}}" ]')
+        fault = '[ -z "${OFFLINE:-}" ] || { echo "npm error no network" >&2; exit 1; }'
+        executable(tools / "npm", f"echo \"$*\" >>'{calls}'; {fault}")
         return calls
 
     def test_outlines_are_made_once_from_what_npm_fetches(
@@ -262,7 +263,7 @@ class TestBootstrap:
         assert first.returncode == 0, first.stderr
         assert "outlines made" in first.stdout
         assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-        assert npm.read_text() == "ci --prefix npm --ignore-scripts --silent\n"
+        assert npm.read_text() == "ci --prefix npm --ignore-scripts --loglevel error\n"
 
     def test_outlines_are_made_later_where_npm_was_missing_or_had_no_network(
         self, checkout: Path, tools: Path, npm: Path, tmp_path: Path
@@ -276,6 +277,7 @@ class TestBootstrap:
 
         assert (without.returncode, offline.returncode, after.returncode) == (0, 0, 0)
         assert "apt-get install npm" in without.stdout
+        assert "npm error no network" in offline.stderr
         assert "no outlines of countries" in offline.stderr
         assert "outlines made" in after.stdout
 

@@ -144,7 +144,7 @@ def add_values(
     none, nothing = spread(np.int64(0), lanes), spread(zero, lanes)
     least, most = spread(lowest, lanes), spread(highest, lanes)
     exceeding = np.zeros(resolutions * most_steps * len(lanes), np.int64)
-    reached = np.zeros(resolutions + 1, np.int64)
+    reached = np.zeros(resolutions, np.int64)
     apart_counts = np.zeros(resolutions * 2 * len(lanes), np.int64)
     apart_sums = np.zeros(resolutions * 4 * len(lanes), sums.dtype)
     for resolution in range(resolutions):
@@ -283,6 +283,7 @@ def add_others(
     starts: Any,
     ends: Any,
     kinds: Any,
+    void: Any,
     stops: Any,
     cells: Any,
     first: Any,
@@ -295,11 +296,15 @@ def add_others(
     row_of_cell: Any,
     used: Any,
     counts: Any,
+    voids: Any,
     sums: Any,
     lowest: Any,
     highest: Any,
 ) -> None:
-    """Add listed runs of nodata and special values to their cells; `kinds` are by run and band."""
+    """Add listed runs of nodata and special values to their cells; `kinds` are by run and band.
+
+    Those that are `void`, nodata in every band, are counted once for all bands, in `voids` by cell.
+    """
     for resolution in range(first.size):
         run = first[resolution]
         for index in range(starts.size):
@@ -313,6 +318,9 @@ def add_others(
                 for part in range(first_part, last_part):
                     whole = (stop - position) * each
                     of, samples = _part(cell, part, whole, split_cells, split_weights)
+                    if void[index]:
+                        voids[cell_origins[resolution] + of] += samples
+                        continue
                     row = _row_of(
                         of, resolution, cell_origins, row_of_cell, used, sums, lowest, highest
                     )
@@ -322,37 +330,4 @@ def add_others(
                             counts[row, NODATA, band] += samples
                         elif kind != NO_KIND:
                             counts[row, FIRST_SPECIAL + kind - NODATA_KIND - 1, band] += samples
-                position = stop
-
-
-@numba.njit(nogil=True, cache=True)
-def add_voids(
-    starts: Any,
-    ends: Any,
-    stops: Any,
-    cells: Any,
-    first: Any,
-    cell_origins: Any,
-    split_origins: Any,
-    split_first: Any,
-    split_cells: Any,
-    split_weights: Any,
-    each: int,
-    voids: Any,
-) -> None:
-    """Add runs of pixels that are nodata in every band to `voids`, by cell."""
-    for resolution in range(first.size):
-        run = first[resolution]
-        for index in range(starts.size):
-            position, end = np.int64(starts[index]), np.int64(ends[index])
-            while position < end:
-                while stops[run] <= position:
-                    run += 1
-                stop = min(np.int64(stops[run]), end)
-                cell = cells[run]
-                first_part, last_part = _parts(cell, split_origins[resolution], split_first)
-                for part in range(first_part, last_part):
-                    whole = (stop - position) * each
-                    of, samples = _part(cell, part, whole, split_cells, split_weights)
-                    voids[cell_origins[resolution] + of] += samples
                 position = stop

@@ -141,9 +141,11 @@ class CellIndex:
     def fill_runs(
         self, part: Window, stops: Slots, cells: Slots, room: Slots
     ) -> tuple[int, SplitCells]:
-        """Fill in the runs of a part of the window, as `runs.Indexed` has it.
+        """Fill in the runs of a part of the window: how many there are, and the split pixels.
 
-        They are kept, as far as there is room, for the next raster.
+        Of each the flat position in the part that it ends before, and its cell, or `-1 - k` for
+        split pixel k, a run of its own. `room` is for as many slots as the part has pixels. Runs
+        are kept, as far as there is room, for the next raster.
         """
         kept = self._runs.get((part.rows, part.cols))
         if kept:

@@ -93,12 +93,7 @@ def _find(
     row: int,
     joined: Any,
     codes: Any,
-    low: float,
-    high: float,
-    nodata: Any,
-    special: Any,
-    special_kinds: Any,
-    thresholds: Any,
+    declared: Any,
     begins: Any,
     ends: Any,
 ) -> int:
@@ -106,6 +101,7 @@ def _find(
 
     Pixels one by one, but for runs of nodata or special values in which no band changes.
     """
+    low, high, nodata, special, special_kinds, thresholds = declared
     found, col = 0, 0
     while col < joined.size:
         if joined[col] == 0:
@@ -134,16 +130,12 @@ def _tell_kinds(
     pixels: Any,
     row: int,
     col: int,
-    low: float,
-    high: float,
-    nodata: Any,
-    special: Any,
-    special_kinds: Any,
-    thresholds: Any,
+    declared: Any,
     kinds: Any,
     undeclared: Any,
 ) -> int:
     """Fill in the kinds of a pixel by band; its highest class, ZERO where no band has a value."""
+    low, high, nodata, special, special_kinds, thresholds = declared
     highest = ZERO
     for band in range(pixels.shape[0]):
         value = pixels[band, row, col]
@@ -164,12 +156,7 @@ def list_pixels(
     pixels: Any,
     bits: Any,
     codes: Any,
-    low: float,
-    high: float,
-    nodata: Any,
-    special: Any,
-    special_kinds: Any,
-    thresholds: Any,
+    declared: Any,
     positions: Any,
     values: Any,
     classes: Any,
@@ -184,9 +171,10 @@ def list_pixels(
     values. Of the former the position, the `values` [pixels, lanes], 0 in bands that have none,
     and the highest class of any band. Of a run, in which no band changes, start and stop, and the
     `kinds` [runs, bands]. `undeclared` gets the count, and of the first its position, value and
-    band. `codes` are those of all bits, or empty where these are too many; what is declared is as
-    in `code_of`.
+    band. `codes` are those of all bits, or empty where these are too many; `declared` are the last
+    arguments of `code_of`.
     """
+    low, high, nodata, special, special_kinds, thresholds = declared
     bands, height, width = pixels.shape
     listed, runs = 0, 0
     joined = np.empty_like(bits[0, 0])
@@ -200,12 +188,7 @@ def list_pixels(
             row,
             joined,
             codes,
-            low,
-            high,
-            nodata,
-            special,
-            special_kinds,
-            thresholds,
+            declared,
             begins,
             ends,
         )
@@ -237,12 +220,7 @@ def list_pixels(
                     pixels,
                     row,
                     int(begins[index]),
-                    low,
-                    high,
-                    nodata,
-                    special,
-                    special_kinds,
-                    thresholds,
+                    declared,
                     kinds[runs],
                     undeclared,
                 )

@@ -15,14 +15,13 @@ from thalweg.hexagons.accumulating import (
     add_buckets,
     add_others,
     add_values,
-    add_voids,
 )
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.index import CellIndex
 from thalweg.hexagons.lanes import lane_count, padded
 from thalweg.hexagons.listing import FIRST_SPECIAL_KIND, NODATA_KIND, codes_of, list_pixels
 from thalweg.hexagons.measures import Measures
-from thalweg.hexagons.runs import PartRuns, Placed
+from thalweg.hexagons.placing import PartRuns, Placed
 from thalweg.hexagons.statistics import CellStatistics, check_room, counts_dtype, extremes
 from thalweg.hexagons.zeros import Zeros
 from thalweg.raster.codec import Pixels
@@ -30,24 +29,25 @@ from thalweg.raster.codec import Pixels
 type Positions = NDArray[np.int32]
 
 
-class Runs(NamedTuple):
-    """Runs of pixels that are no values: where each starts and stops, and its kinds [runs, bands]
-    as of `listing`."""
+class NoValueRuns(NamedTuple):
+    """Runs of pixels that are no values: where each starts and stops, its kinds [runs, bands] as of
+    `listing`, and whether it is void, nodata in every band."""
 
     starts: Positions
     stops: Positions
     kinds: NDArray[np.uint8]
+    void: NDArray[np.bool_]
 
-    def only(self, chosen: NDArray[np.intp]) -> Runs:
-        return Runs(self.starts[chosen], self.stops[chosen], self.kinds[chosen])
+    @property
+    def void_pixels(self) -> int:
+        return int((self.stops - self.starts)[self.void].sum())
 
 
 class Lister:
     """The pixels of one part that are not zero in every band.
 
     `positions`, `values` [pixels, lanes] and `classes`, of which the first `listed` hold, are of
-    those that have a value in some band. `voids` are runs that are nodata in every band; `others`
-    are runs that are nodata or special in some.
+    those that have a value in some band. `others` are runs that are nodata or special in some.
     """
 
     def __init__(self, measures: Measures, where: str) -> None:
@@ -81,11 +81,13 @@ class Lister:
             pixels,
             pixels.view(f"u{pixels.itemsize}"),
             self._codes,
-            *self._declared,
+            self._declared,
             self.positions,
             self.values,
             self.classes,
-            *self._runs,
+            self._starts,
+            self._stops,
+            self._kinds,
             undeclared,
         )
         if self._measures.zero == "undeclared" and not undeclared[0] and not pixels.all():
@@ -93,9 +95,9 @@ class Lister:
             undeclared[:] = (pixels == 0).sum(), position, 0, band
         if undeclared[0]:
             self._refuse(undeclared, part)
-        void = (self._runs.kinds[:runs] == NODATA_KIND).all(axis=1)
-        self.voids = self._runs.only(np.flatnonzero(void))
-        self.others = self._runs.only(np.flatnonzero(~void))
+        kinds = self._kinds[:runs]
+        void = (kinds == NODATA_KIND).all(axis=1)
+        self.others = NoValueRuns(self._starts[:runs], self._stops[:runs], kinds, void)
 
     def _refuse(self, undeclared: NDArray[np.float64], part: Window) -> None:
         count, position, value, band = undeclared
@@ -130,8 +132,8 @@ class Lister:
         self.values = np.zeros((size, padded(bands)), dtype)
         self.classes = np.empty(size, np.uint8)
         self._pixels: Pixels = np.empty(size * bands, dtype)
-        kinds = np.empty((size, bands), np.uint8)
-        self._runs = Runs(np.empty(size, np.int32), np.empty(size, np.int32), kinds)
+        self._starts, self._stops = np.empty((2, size), np.int32)
+        self._kinds = np.empty((size, bands), np.uint8)
 
 
 class Tally:
@@ -148,7 +150,7 @@ class Tally:
             check_room(index.samples, measures)
         self._indices = indices
         self._measures = measures
-        self._runs = PartRuns(indices, [len(index.cells) for index in indices])
+        self._runs = PartRuns(indices)
         cells, bands = int(self._runs.cell_origins[-1]), len(measures.bands)
         thresholds, lanes = len(measures.depths_m), padded(bands)
         columns = FIRST_SPECIAL + len(measures.special) + thresholds
@@ -172,7 +174,6 @@ class Tally:
         self._add_values(lister, part, placed)
         if self._measures.histogram:
             self._add_buckets(lister, placed)
-        self._add_voids(lister.voids, placed)
         self._add_others(lister.others, placed)
 
     def add_void_part(self, part: Window) -> None:
@@ -182,11 +183,14 @@ class Tally:
             self._voids[origin + labels] += samples
 
     def statistics(self) -> dict[int, CellStatistics]:
-        """The statistics of all parts, by resolution; nothing can be added any more."""
-        return {
+        """The statistics of all parts, by resolution; to be asked for once, at the end."""
+        found = {
             index.resolution: self._statistics(number, index)
             for number, index in enumerate(self._indices)
         }
+        # Part of what they held is given back: whoever adds to them fails.
+        del self._counts, self._areas, self._sums, self._histogram
+        return found
 
     def _statistics(self, number: int, index: CellIndex) -> CellStatistics:
         first, end = self._runs.cell_origins[number : number + 2].tolist()
@@ -250,7 +254,7 @@ class Tally:
             self._histogram.array,
         )
 
-    def _add_others(self, others: Runs, placed: Placed) -> None:
+    def _add_others(self, others: NoValueRuns, placed: Placed) -> None:
         add_others(
             *others,
             *placed,
@@ -258,16 +262,8 @@ class Tally:
             self._row_of_cell,
             self._used,
             self._counts.array,
+            self._voids,
             self._sums.array,
             self._lowest,
             self._highest,
-        )
-
-    def _add_voids(self, voids: Runs, placed: Placed) -> None:
-        add_voids(
-            voids.starts,
-            voids.stops,
-            *placed,
-            self._indices[0].per_pixel,
-            self._voids,
         )

@@ -99,16 +99,15 @@ class Pass:
                 self._add_part(one, np.full(shape, value))
 
     def statistics(self) -> dict[int, CellStatistics]:
-        """The statistics of the rows so far, by resolution."""
+        """The statistics of all parts, by resolution; to be asked for once, at the end."""
         return self._tally.statistics()
 
     def _add_part(self, part: Window, pixels: Pixels) -> None:
         lister = self._lister
         lister.read(pixels, part)
-        voids = lister.voids
-        if (voids.stops - voids.starts).sum() == pixels[0].size:
+        if lister.others.void_pixels == pixels[0].size:
             self._tally.add_void_part(part)
-        elif lister.listed or len(voids.kinds) or len(lister.others.kinds):
+        elif lister.listed or len(lister.others.kinds):
             self._tally.add(part, lister)
 
 
