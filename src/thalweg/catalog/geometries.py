@@ -40,6 +40,12 @@ def checked_geometry(given: Mapping[str, Any]) -> GeoJson:
         raise InvalidRequest("the geometry is no valid GeoJSON") from error
     if geometry is None or geometry.is_empty:
         raise InvalidRequest("the geometry is empty")
+    west, south, east, north = geometry.bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise InvalidRequest(
+            "the geometry is not on the globe",
+            hint="give longitudes, then latitudes, in degrees; split it at the antimeridian",
+        )
     return dict(given)
 
 

@@ -162,6 +162,22 @@ def test_what_is_wrong_is_refused(embedded: TestClient, path: str, status: int) 
     assert set(answer.json()) == {"code", "message", "hint", "request_id"}
 
 
+@pytest.mark.parametrize("longitude", [1.7976931348623157e308, -180.1, 500_000])
+def test_regression_a_geometry_off_the_globe_is_refused(
+    embedded: TestClient, longitude: float
+) -> None:
+    """The first, found by fuzzing, overflowed where the area of the box was reckoned."""
+    shape = {"type": "MultiPoint", "coordinates": [[longitude, -1.0], [30.0, 0.5]]}
+    feature = {"type": "Feature", "properties": None, "geometry": shape}
+    for path, body in (
+        (f"/raster/collections/{FLOODS}/feature", feature),
+        ("/stac/search", {"intersects": shape}),
+    ):
+        answer = embedded.post(path, json=body)
+        assert answer.status_code == 400, answer.text
+        assert "not on the globe" in answer.json()["message"]
+
+
 def test_limits_are_those_of_the_settings(rasters: Workspace) -> None:
     workspace, made = Workspace.at(rasters.folder)
     small = type(made.serve)(max_pixels=65536, max_area=200, max_vertices=4)
