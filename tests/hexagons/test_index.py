@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise, repeat
+
 import h3.api.numpy_int as h3
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from rasterio.warp import transform
 from thalweg.errors import WrongGrid
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.faces import face_centres
-from thalweg.hexagons.index import CellIndex, Labels, label
+from thalweg.hexagons.index import CellIndex, Labels, label, sample_offsets
 from thalweg.raster.grid import Grid
 
 ARC_SECOND = 1 / 3600
@@ -144,6 +147,81 @@ def test_long_rows_take_the_fast_way_and_agree() -> None:
         grid = Grid("EPSG:4326", (ARC_SECOND * 4, 0, west, 0, -ARC_SECOND * 90, -1), 4000, 6)
         for resolution in (4, 7, 9):
             assert agrees(grid, resolution)
+
+
+@given(
+    st.floats(-180, 180),
+    st.floats(-1, 1),
+    resolutions,
+    st.floats(1, 3.5).map(lambda exponent: 10**exponent),
+)
+@settings(max_examples=100, deadline=None)
+def test_runs_are_the_librarys_where_hexagons_are_many_pixels_wide(
+    lon: float, sine: float, resolution: int, across: float
+) -> None:
+    """Found by walking from edge to edge, not pixel by pixel."""
+    size = 60 * 7 ** (-resolution / 2) / across
+    assert agrees(lonlat_grid(lon, np.degrees(np.arcsin(sine)), size, 700, 3), resolution)
+
+
+@pytest.mark.parametrize("resolution", [1, 2])
+@pytest.mark.parametrize("lat", [-75, -60, 45, 70])
+def test_runs_are_the_librarys_where_a_curved_row_grazes_an_edge(
+    lat: float, resolution: int
+) -> None:
+    """Rows so close that some cross the edge that runs most nearly along them twice."""
+    steepness = {}
+    for lon in range(360):
+        edge = h3.cell_to_boundary(h3.latlng_to_cell(lat, lon, resolution))
+        for (south, west), (north, east) in pairwise([*edge, edge[0]]):
+            if abs(east - west) < 60:
+                steepness[abs((north - south) / (east - west))] = south, west, north, east
+    south, west, north, east = steepness[min(steepness)]
+    bulge = np.radians(east - west) * (east - west) / 8 * abs(np.sin(np.radians(2 * lat))) / 2
+    wide, high = abs(east - west) / 250, (abs(north - south) + 2 * bulge) / 30
+    left, top = min(west, east) - 25 * wide, max(south, north) + 10 * high
+    grid = Grid("EPSG:4326", (wide, 0, left, 0, -high, top), 300, 40)
+    cells = looked_up(grid, resolution)
+    assert any(len(np.unique(row)) <= (row[1:] != row[:-1]).sum() for row in cells)
+    assert np.array_equal(cells_by_pixel(label(grid, resolution)), cells)
+
+
+def sampled(grid: Grid, resolution: int, per_pixel: int) -> dict[int, int]:
+    """How many samples of all pixels the library puts in each cell."""
+    a, _, c, _, e, f = grid.transform
+    down, right = sample_offsets(per_pixel).T
+    lat = f + e * (np.arange(grid.height)[:, None, None] + down)
+    lon = c + a * (np.arange(grid.width)[:, None] + right)
+    lat, lon = np.broadcast_arrays(lat, lon)
+    return Counter(map(h3.latlng_to_cell, lat.flat, lon.flat, repeat(resolution)))
+
+
+@given(st.floats(-180, 180), st.floats(-1, 1), st.floats(-3, 0.5), st.integers(0, 6))
+@settings(max_examples=60, deadline=None)
+def test_samples_of_cut_pixels_are_in_the_librarys_cells(
+    lon: float, sine: float, exponent: float, resolution: int
+) -> None:
+    grid = lonlat_grid(lon, np.degrees(np.arcsin(sine)), 10**exponent)
+    index = CellIndex(grid, resolution, Window.of(grid), 16)
+    found = dict(zip(index.cells.tolist(), index.samples.tolist(), strict=True))
+    assert found == sampled(grid, resolution, 16)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid("EPSG:4326", (1.193, 0, -153, 0, -1.193, -35.6), 301, 7),
+        Grid("EPSG:4326", (1, 0, -180, 0, -1, 45), 360, 90),
+    ],
+    ids=["narrow", "wide"],
+)
+@pytest.mark.parametrize("resolution", [0, 2])
+def test_regression_large_pixels_around_the_globe(grid: Grid, resolution: int) -> None:
+    """Both ends of a row were taken for neighbours, and the reach of pixels at the equator for that
+    of those at the far rows: samples were refused, or of cut corners not looked at."""
+    index = CellIndex(grid, resolution, Window.of(grid), 16)
+    found = dict(zip(index.cells.tolist(), index.samples.tolist(), strict=True))
+    assert found == sampled(grid, resolution, 16)
 
 
 @pytest.mark.parametrize("per_pixel", [1, 16])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from thalweg.hexagons.boxes import Window
 from thalweg.hexagons.index import CellIndex
-from thalweg.hexagons.runs import find_runs, packed, unpack
+from thalweg.hexagons.runs import packed, unpack
+from thalweg.hexagons.walking import find_runs
 
 
 def runs_of(slots: np.ndarray) -> tuple[np.ndarray, np.ndarray, Window]:
@@ -62,8 +63,8 @@ def test_runs_that_find_no_room_are_found_again(
         monkeypatch.setattr("thalweg.hexagons.index.RUNS_KEPT_BYTES", room)
         index = CellIndex(grid, 9, whole, per_pixel)
         for _ in range(2):
-            stops, cells, slots = np.empty((3, 4000), np.int32)
-            count, split = index.fill_runs(whole, stops, cells, slots)
+            stops, cells = np.empty((2, 4000), np.int32)
+            count, split = index.fill_runs(whole, stops, cells)
             found.append((spread(stops[:count], cells[:count]), *split))
     for other in found[1:]:
         for one, same in zip(found[0], other, strict=True):

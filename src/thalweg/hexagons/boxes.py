@@ -23,6 +23,10 @@ PART_ROWS, PART_COLS = 400, 3600
 _MOST_LOOKED_UP = 1 << 22
 # In radians: places farther apart than this say little of what lies between.
 _WIDE = 0.2
+_FAR = 1.0
+# Of a side of a window, however small: all of a parallel around the globe ends where it begins, and
+# pixels are widest at the equator in its middle.
+_FEWEST_STEPS = 8
 # On a face's plane no axial coordinate exceeds this, in hexagons to the radian.
 _FARTHEST = 0.89
 _COSINE_OF_CIRCUMRADIUS = 0.79
@@ -62,11 +66,12 @@ def slot_count(grid: Grid, resolution: int, window: Window) -> int:
 def locator_of(positions: Positions, window: Window, resolution: int, reach: float) -> Locator:
     """Where hexagons of the window can lie, face by face.
 
-    Places are taken on a lattice; whatever lies between is no farther than `spacing` from one. It
-    is as wide as the kernel's stretches, so that these lie well within the boxes.
+    Places are taken on a lattice; whatever lies between is no farther than `spacing` from one. That
+    is as much as the kernel's stretches are wide, so that these lie well within the boxes.
     """
-    places = _lattice(positions, window)
-    spacing = _spacing(places) + reach
+    rows, cols = _lattice(window)
+    places = positions.unit_vectors(rows[:, None], cols)
+    spacing = _spacing(places, window) + reach
     scale = spacings(resolution)
     cosines = places.reshape(-1, 3) @ face_centres().T
     best = cosines.max(axis=1)
@@ -104,16 +109,32 @@ def slots_in(boxes: Integers) -> int:
     return int((boxes[:, 2] * boxes[:, 3]).sum())
 
 
-def _lattice(positions: Positions, window: Window) -> Floats:
-    """The unit vectors (rows, columns, 3) of places over the window, its outer edges included."""
+def _steps_a_stretch(side: range) -> int:
+    return -(-_FEWEST_STEPS // (len(side) // STRETCH + 1))
+
+
+def _lattice(window: Window, inset: int = 0) -> tuple[Floats, Floats]:
+    """Rows and columns of places over the window, up to so many pixels before its far edges."""
     rows, cols = (
-        np.linspace(side.start, side.stop, len(side) // STRETCH + 2)
+        np.linspace(
+            side.start,
+            side.stop - inset,
+            (len(side) // STRETCH + 1) * _steps_a_stretch(side) + 1,
+        )
         for side in (window.rows, window.cols)
     )
-    return positions.unit_vectors(rows[:, None], cols)
+    return rows, cols
 
 
-def _spacing(places: Floats) -> float:
+def _spacing(places: Floats, window: Window) -> float:
+    """How far apart stretches are on a window's lattice, in radians, with some to spare."""
+    down, right = _steps_a_stretch(window.rows), _steps_a_stretch(window.cols)
+    step_by_step = _diagonal(places) * max(down, right)
+    # What goes far around the globe may end near where it began.
+    return step_by_step if step_by_step > _FAR else _diagonal(places[::down, ::right])
+
+
+def _diagonal(places: Floats) -> float:
     """The longest diagonal between neighbours of a lattice, in radians, with some to spare."""
     diagonals = places[1:, 1:] - places[:-1, :-1], places[1:, :-1] - places[:-1, 1:]
     longest = max(float(np.linalg.norm(diagonal, axis=-1).max()) for diagonal in diagonals)
@@ -122,10 +143,7 @@ def _spacing(places: Floats) -> float:
 
 def pixel_reach(positions: Positions, window: Window) -> float:
     """Half the longest diagonal of a pixel, in radians, with some to spare."""
-    rows, cols = (
-        np.linspace(side.start, side.stop - 1, len(side) // STRETCH + 2)
-        for side in (window.rows, window.cols)
-    )
+    rows, cols = _lattice(window, inset=1)
     corners = np.stack(
         [
             positions.unit_vectors((rows + down)[:, None], cols + right)

@@ -28,7 +28,8 @@ from thalweg.hexagons.boxes import (
 from thalweg.hexagons.cells import Cells
 from thalweg.hexagons.locating import FLAGGED, split_pixels
 from thalweg.hexagons.positions import Floats, Integers, Slots, positions_of
-from thalweg.hexagons.runs import PackedRuns, SplitCells, find_runs, packed, unpack
+from thalweg.hexagons.runs import PackedRuns, SplitCells, packed, unpack
+from thalweg.hexagons.walking import join_runs
 from thalweg.raster.grid import Grid
 
 # Finding runs takes longer than counting what mostly dry layers hold.
@@ -89,8 +90,7 @@ def label(
     index = CellIndex(grid, resolution, window)
     if out is None:
         out = np.empty((len(window.rows), len(window.cols)), np.int32)
-    index.slots(window.rows, window.cols, out)
-    _relabel(out.reshape(-1), index.label_of_slot)
+    index.fill_labels(out)
     return Labels(index.cells, out)
 
 
@@ -124,34 +124,30 @@ class CellIndex:
         """The area of one sample, by row."""
         return self._positions.areas_mm2(rows, self.per_pixel)
 
-    def slots(self, rows: range, cols: range, out: Slots) -> Split:
-        """Fill `out` (rows, columns) with slots, and `-1 - k` for split pixel k."""
-        self._positions.slots(rows, cols, self._locator, out)
-        if self.per_pixel > 1:
-            return self._split(rows, cols, out)
-        width = len(self.window.cols)
-        begin = (rows.start - self.window.rows.start) * width
-        first, last = np.searchsorted(self._flagged, (begin, begin + len(rows) * width))
-        row, col = np.divmod(self._flagged[first:last] - begin, width)
-        col += self.window.cols.start - cols.start
-        here = (col >= 0) & (col < len(cols))
-        out[row[here], col[here]] = self._flagged_slots[first:last][here]
-        return NOT_SPLIT
+    def fill_labels(self, out: Slots) -> None:
+        """Fill `out` (rows, columns of the window) with the cell that each pixel's centre lies in,
+        where a pixel lies in the cell of its centre: an index into `cells`."""
+        stops, cells = np.empty((2, PART_ROWS * PART_COLS), np.int32)
+        top, left = self.window.rows.start, self.window.cols.start
+        for part in self.window.parts():
+            found, _ = self.fill_runs(part, stops, cells)
+            rows = slice(part.rows.start - top, part.rows.stop - top)
+            cols = slice(part.cols.start - left, part.cols.stop - left)
+            labels = np.repeat(cells[:found], np.diff(stops[:found], prepend=0))
+            out[rows, cols] = labels.reshape(len(part.rows), len(part.cols))
 
-    def fill_runs(
-        self, part: Window, stops: Slots, cells: Slots, room: Slots
-    ) -> tuple[int, SplitCells]:
+    def fill_runs(self, part: Window, stops: Slots, cells: Slots) -> tuple[int, SplitCells]:
         """Fill in the runs of a part of the window: how many there are, and the split pixels.
 
         Of each the flat position in the part that it ends before, and its cell, or `-1 - k` for
-        split pixel k, a run of its own. `room` is for as many slots as the part has pixels. Runs
-        are kept, as far as there is room, for the next raster.
+        split pixel k, a run of its own. Runs are kept, as far as there is room, for the next
+        raster.
         """
         kept = self._runs.get((part.rows, part.cols))
         if kept:
             runs, split = kept
             return unpack(*runs, len(part.cols), self.label_of_slot, stops, cells), split
-        found, sampled = self._find_runs(part, stops, cells, room)
+        found, sampled = self._find_runs(part, stops, cells)
         split = self._labelled(sampled.of_slots())
         self._keep_runs(part, stops[:found], cells[:found], split)
         _relabel(cells[:found], self.label_of_slot)
@@ -164,8 +160,8 @@ class CellIndex:
         """
         key = (part.rows, part.cols)
         if key not in self._within_parts:
-            stops, cells, room = np.empty((3, len(part.rows) * len(part.cols)), np.int32)
-            found, split = self.fill_runs(part, stops, cells, room)
+            stops, cells = np.empty((2, len(part.rows) * len(part.cols)), np.int32)
+            found, split = self.fill_runs(part, stops, cells)
             lengths, cells = np.diff(stops[:found], prepend=0), cells[:found]
             whole = cells >= 0
             labels = np.concatenate([cells[whole], split.cells])
@@ -178,14 +174,27 @@ class CellIndex:
                 self._room_for_runs += _size(*self._runs.pop(key))
         return self._within_parts[key]
 
-    def _find_runs(
-        self, part: Window, stops: Slots, found: Slots, room: Slots
-    ) -> tuple[int, Split]:
-        """Fill in where the runs of a part stop and their slots; their number, the split pixels."""
-        shape = len(part.rows), len(part.cols)
-        slots = room[: shape[0] * shape[1]].reshape(shape)
-        split = self.slots(part.rows, part.cols, slots)
-        return find_runs(slots, stops, found), split
+    def _find_runs(self, part: Window, stops: Slots, slots: Slots) -> tuple[int, Split]:
+        """Fill in where the runs of a part stop, and their slots: how many there are, and the split
+        pixels. Split pixel k is in slot `-1 - k`; what is not settled is FLAGGED."""
+        found = self._positions.runs(part.rows, part.cols, self._locator, stops, slots)
+        flagged = np.flatnonzero(slots[:found] == FLAGGED)
+        if not len(flagged):
+            return found, NOT_SPLIT
+        row, col = np.divmod(stops[flagged].astype(np.int64) - 1, len(part.cols))
+        row, col = part.rows.start + row, part.cols.start + col
+        split = NOT_SPLIT
+        if self.per_pixel > 1:
+            slots[flagged], split = self._split(row, col)
+        elif len(self._flagged):
+            slots[flagged] = self._settled(row, col)
+        return join_runs(stops[:found], slots[:found], len(part.cols)), split
+
+    def _settled(self, row: Integers, col: Integers) -> Slots:
+        """The slots of uncertain pixels, once they are known."""
+        window = self.window
+        pixels = (row - window.rows.start) * len(window.cols) + col - window.cols.start
+        return self._flagged_slots[np.searchsorted(self._flagged, pixels)]
 
     def _labelled(self, split: SplitCells) -> SplitCells:
         """The cells of what are slots."""
@@ -204,10 +213,10 @@ class CellIndex:
         room = slots_in(self._locator.boxes)
         example = np.full(room, _UNMET, np.int64)
         samples, areas = np.zeros(room, np.int64), np.zeros(room, np.int64)
-        all_stops, all_slots, scratch = np.empty((3, PART_ROWS * PART_COLS), np.int32)
+        all_stops, all_slots = np.empty((2, PART_ROWS * PART_COLS), np.int32)
         flagged: list[Integers] = [np.zeros(0, np.int64)]
         for part in window.parts():
-            runs, split = self._find_runs(part, all_stops, all_slots, scratch)
+            runs, split = self._find_runs(part, all_stops, all_slots)
             stops, slots = all_stops[:runs], all_slots[:runs]
             corner = part.rows.start - window.rows.start, part.cols.start - window.cols.start
             uncertain = _meet(
@@ -282,33 +291,27 @@ class CellIndex:
             found[some] = list(map(h3.latlng_to_cell, lat.tolist(), lon.tolist(), resolutions))
         return found
 
-    def _split(self, rows: range, cols: range, out: Slots) -> Split:
-        """Sample the flagged pixels; those that turn out to lie in one slot get it."""
-        flat = out.reshape(-1)
-        flagged = np.flatnonzero(flat == FLAGGED)
-        parts = [
-            self._split_some(rows, cols, flat, flagged[start : start + _SPLIT_AT_ONCE])
-            for start in range(0, len(flagged), _SPLIT_AT_ONCE)
-        ]
-        if not parts:
-            return NOT_SPLIT
-        counts, slots, weights, examples = (
+    def _split(self, row: Integers, col: Integers) -> tuple[Slots, Split]:
+        """Sample pixels: the slot of those that turn out to lie in one, `-1 - k` of the others."""
+        starts = range(0, len(row), _SPLIT_AT_ONCE)
+        some = (slice(start, start + _SPLIT_AT_ONCE) for start in starts)
+        parts = [self._split_some(row[chosen], col[chosen]) for chosen in some]
+        counts, firsts, slots, weights, examples = (
             np.concatenate(part) for part in zip(*parts, strict=True)
         )
-        if len(slots) and slots.min() < 0:
+        if firsts.min() < 0 or (len(slots) and slots.min() < 0):
             raise UnexpectedError(
                 f"a sample lies outside the planes of resolution {self.resolution}"
             )
-        cut = flagged[flat[flagged] < 0]
-        flat[cut] = -1 - np.arange(len(cut))
-        return Split(np.concatenate([[0], np.cumsum(counts)]), slots, weights, examples)
+        cut = np.flatnonzero(counts > 1)
+        firsts[cut] = -1 - np.arange(len(cut))
+        ends = np.concatenate([[0], np.cumsum(counts[cut])])
+        return firsts, Split(ends, slots, weights, examples)
 
     def _split_some(
-        self, rows: range, cols: range, flat: Slots, pixels: Integers
-    ) -> tuple[Integers, Slots, NDArray[np.uint8], NDArray[np.uint8]]:
-        """(slots of each cut pixel, and all of them: slots, weights, examples)."""
-        row, col = np.divmod(pixels, len(cols))
-        row, col = rows.start + row, cols.start + col
+        self, row: Integers, col: Integers
+    ) -> tuple[Integers, Slots, Slots, NDArray[np.uint8], NDArray[np.uint8]]:
+        """(slots of each pixel, the first of them; of cut pixels all: slots, weights, examples)."""
         corners = self._positions.samples(row, col, _CORNERS)
         places = self._positions.samples(row, col, self._offsets)
         shape = places.shape[:2]
@@ -318,10 +321,8 @@ class CellIndex:
         counts = split_pixels(
             corners, places, locator.bases, locator.boxes, slots, weights, examples
         )
-        whole = counts == 1
-        flat[pixels[whole]] = slots[whole, 0]
-        taken = (np.arange(shape[1]) < counts[:, None]) & ~whole[:, None]
-        return counts[~whole], slots[taken], weights[taken], examples[taken]
+        taken = (np.arange(shape[1]) < counts[:, None]) & (counts > 1)[:, None]
+        return counts, slots[:, 0].copy(), slots[taken], weights[taken], examples[taken]
 
 
 def sample_offsets(per_pixel: int) -> Floats:

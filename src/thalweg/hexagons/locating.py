@@ -18,36 +18,33 @@ import numpy as np
 FLAGGED = -1
 STRETCH = 512
 # Adding and taking away 1.5 * 2**52 rounds, in vector instructions.
-_WHOLE = 6755399441055744.0
+WHOLE = 6755399441055744.0
 
 # H3 takes the angle from a face's centre by an arc cosine, which loses digits near the centre.
-_ROUNDING = 4e-15
+ROUNDING = 4e-15
 _ROUNDING_AT_CENTRE = 1e-15
 # The measure `closeness` changes by at most 2 a hexagon's spacing, of which there are 1 / cosine**2
 # times as many to the radian as at a face's centre.
-_CLOSENESS_A_SPACING = 2.05
+CLOSENESS_A_SPACING = 2.05
 # An axial coordinate changes by at most 2 / sqrt(3) a spacing.
 _SHEARED = 1.9
-# A piece of a row changes its closeness by half as much at most.
-_TOWARDS_EDGE = 0.3
-_SHORTEST_PIECE = 16
 # A place nearer than this to a face's centre (20.9 degrees) lies on that face.
 _COSINE_OF_INRADIUS = 0.9343
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _limit(cosine: float, span: float, scale: float, reach: float) -> float:
+def limit_of(cosine: float, span: float, scale: float, reach: float) -> float:
     """The closeness beyond which a place is uncertain.
 
     `cosine` is that of the angle between a face's centre and a place at most `span` away.
     """
     from_centre = math.sqrt(max(0.0, 1.0 - cosine * cosine)) - span
-    doubt = reach + _ROUNDING + _ROUNDING_AT_CENTRE / max(from_centre, 1e-9)
-    return 1.0 - _CLOSENESS_A_SPACING * scale * doubt / (cosine - span) ** 2
+    doubt = reach + ROUNDING + _ROUNDING_AT_CENTRE / max(from_centre, 1e-9)
+    return 1.0 - CLOSENESS_A_SPACING * scale * doubt / (cosine - span) ** 2
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _faces(x: float, y: float, z: float, bases: Any) -> tuple[int, float, float]:
+def nearest_faces(x: float, y: float, z: float, bases: Any) -> tuple[int, float, float]:
     """The nearest face, the cosine of the angle to its centre and to that of the next face."""
     face, best, second = 0, -2.0, -2.0
     for other in range(bases.shape[0]):
@@ -61,7 +58,7 @@ def _faces(x: float, y: float, z: float, bases: Any) -> tuple[int, float, float]
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _along(
+def along(
     cos_lat: float,
     sin_lat: float,
     cos_lon: Any,
@@ -84,9 +81,9 @@ def _along(
         r = (rx * east + ry * north + rz) * inverse
         s = -q - r
         whole_q, whole_r, whole_s = (
-            (q + _WHOLE) - _WHOLE,
-            (r + _WHOLE) - _WHOLE,
-            (s + _WHOLE) - _WHOLE,
+            (q + WHOLE) - WHOLE,
+            (r + WHOLE) - WHOLE,
+            (s + WHOLE) - WHOLE,
         )
         off_q, off_r, off_s = abs(whole_q - q), abs(whole_r - r), abs(whole_s - s)
         # The three must add up to zero: the one that was rounded farthest makes up for the others.
@@ -104,7 +101,7 @@ def _along(
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _boxed(x: float, y: float, z: float, basis: Any, box: Any, around: float) -> bool:
+def boxed(x: float, y: float, z: float, basis: Any, box: Any, around: float) -> bool:
     """Whether all hexagons within that many hexagons of a place lie in the face's box."""
     cosine = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
     row = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine - box[0]
@@ -122,7 +119,7 @@ def _slot_on(
     q = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine
     r = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) / cosine
     s = -q - r
-    near_q, near_r, near_s = (q + _WHOLE) - _WHOLE, (r + _WHOLE) - _WHOLE, (s + _WHOLE) - _WHOLE
+    near_q, near_r, near_s = (q + WHOLE) - WHOLE, (r + WHOLE) - WHOLE, (s + WHOLE) - WHOLE
     off_q, off_r, off_s = abs(near_q - q), abs(near_r - r), abs(near_s - s)
     if off_q > off_r and off_q > off_s:
         near_q = -near_r - near_s
@@ -134,46 +131,17 @@ def _slot_on(
     row, column = int(near_q) - box[0], int(near_r) - box[1]
     if row < 0 or row >= box[2] or column < 0 or column >= box[3]:
         return FLAGGED, -1.0
-    within = _limit(cosine, 0.0, scale, reach) - closeness
+    within = limit_of(cosine, 0.0, scale, reach) - closeness
     return box[4] + row * box[3] + column, within
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _fill_then_along(
-    cos_lat: float,
-    sin_lat: float,
-    cos_lon: Any,
-    sin_lon: Any,
-    step: float,
-    basis: Any,
-    box: Any,
-    scale: float,
-    limit: float,
-    out: Any,
-) -> None:
-    """As `_along`, but pieces that surely lie in one hexagon are filled at once."""
-    piece = int(_TOWARDS_EDGE / (_CLOSENESS_A_SPACING * scale * step))
-    if piece < _SHORTEST_PIECE:
-        _along(cos_lat, sin_lat, cos_lon, sin_lon, basis, box, limit, out)
-        return
-    for start in range(0, out.size, piece):
-        stop = min(start + piece, out.size)
-        middle = (start + stop) // 2
-        x, y = cos_lat * cos_lon[middle], cos_lat * sin_lon[middle]
-        around = step * (stop - start + 1) / 2
-        slot, within = _slot_on(x, y, sin_lat, basis, box, scale, around)
-        if within > 1.0 - limit:
-            out[start:stop] = slot
-        else:
-            east, north = cos_lon[start:stop], sin_lon[start:stop]
-            _along(cos_lat, sin_lat, east, north, basis, box, limit, out[start:stop])
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def _slot(x: float, y: float, z: float, bases: Any, boxes: Any, scale: float, reach: float) -> int:
+def slot_of(
+    x: float, y: float, z: float, bases: Any, boxes: Any, scale: float, reach: float
+) -> int:
     """The slot of any place, or FLAGGED."""
-    face, best, second = _faces(x, y, z, bases)
-    if best - second <= 2 * (reach + _ROUNDING):
+    face, best, second = nearest_faces(x, y, z, bases)
+    if best - second <= 2 * (reach + ROUNDING):
         return FLAGGED
     slot, within = _slot_on(x, y, z, bases[face], boxes[face], scale, reach)
     return slot if within > 0 else FLAGGED
@@ -187,53 +155,9 @@ def _nearest_slot(
     face = hint
     centre = bases[hint, 2]
     if centre[0] * x + centre[1] * y + centre[2] * z < _COSINE_OF_INRADIUS:
-        face, _, _ = _faces(x, y, z, bases)
+        face, _, _ = nearest_faces(x, y, z, bases)
     slot, _ = _slot_on(x, y, z, bases[face], boxes[face], 0.0, 0.0)
     return slot, face
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy")
-def slots_of_grid(
-    cos_lat: Any,
-    sin_lat: Any,
-    cos_lon: Any,
-    sin_lon: Any,
-    step: float,
-    bases: Any,
-    boxes: Any,
-    scale: float,
-    reach: float,
-    out: Any,
-) -> None:
-    """The slots of rows x columns of places, `step` radians of longitude apart along a row."""
-    height, width = out.shape
-    for row in range(height):
-        for start in range(0, width, STRETCH):
-            stop = min(start + STRETCH, width)
-            middle = (start + stop) // 2
-            x, y = cos_lat[row] * cos_lon[middle], cos_lat[row] * sin_lon[middle]
-            face, best, second = _faces(x, y, sin_lat[row], bases)
-            # No place of the stretch is farther from its middle.
-            span = step * cos_lat[row] * (stop - start + 1) / 2
-            from_centre = math.sqrt(max(0.0, 1.0 - best * best))
-            simple = best - second > 2 * (span + reach + _ROUNDING) and from_centre > 2 * span
-            if simple and _boxed(x, y, sin_lat[row], bases[face], boxes[face], scale * span):
-                _fill_then_along(
-                    cos_lat[row],
-                    sin_lat[row],
-                    cos_lon[start:stop],
-                    sin_lon[start:stop],
-                    step * cos_lat[row],
-                    bases[face],
-                    boxes[face],
-                    scale,
-                    _limit(best, span, scale, reach),
-                    out[row, start:stop],
-                )
-                continue
-            for col in range(start, stop):
-                x, y = cos_lat[row] * cos_lon[col], cos_lat[row] * sin_lon[col]
-                out[row, col] = _slot(x, y, sin_lat[row], bases, boxes, scale, reach)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -248,7 +172,7 @@ def slots_of_places(
             cos_lat * math.sin(lon[index]),
             math.sin(lat[index]),
         )
-        out[index] = _slot(x, y, z, bases, boxes, scale, reach)
+        out[index] = slot_of(x, y, z, bases, boxes, scale, reach)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

@@ -42,14 +42,13 @@ class PartRuns:
         self.cell_origins = np.array([*accumulate(counts, initial=0)])
         # Memory is taken for what is written to.
         self._stops, self._cells = np.empty((2, len(indices) * pixels), np.int32)
-        self._room = np.empty(pixels, np.int32)
 
     def placed(self, part: Window) -> Placed:
         """The runs of a part; those of the part before are gone then."""
         first, splits = [0], []
         for index in self._indices:
             stops, cells = self._stops[first[-1] :], self._cells[first[-1] :]
-            found, split = index.fill_runs(part, stops, cells, self._room)
+            found, split = index.fill_runs(part, stops, cells)
             first.append(first[-1] + found)
             splits.append(split)
         split_origins = accumulate((len(split.first) for split in splits[:-1]), initial=0)

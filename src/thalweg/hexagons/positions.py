@@ -12,8 +12,9 @@ from rasterio.warp import transform as reproject
 
 from thalweg.errors import WrongGrid
 from thalweg.hexagons.faces import unit_vectors
-from thalweg.hexagons.locating import slots_of_grid, slots_of_places
+from thalweg.hexagons.locating import slots_of_places
 from thalweg.hexagons.sphere import AUTHALIC_RADIUS_KM
+from thalweg.hexagons.walking import find_runs, runs_of_grid
 from thalweg.raster.grid import Grid, same_crs
 
 type Floats = NDArray[np.float64]
@@ -48,8 +49,11 @@ class Positions(Protocol):
     def samples(self, rows: Integers, cols: Integers, offsets: Floats) -> Floats:
         """(pixels, samples, 3): unit vectors at `offsets` (samples, 2) from pixels' corners."""
 
-    def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
-        """Fill `out` (rows, columns) with the slots of pixel centres, FLAGGED where uncertain."""
+    def runs(self, rows: range, cols: range, locator: Locator, stops: Slots, slots: Slots) -> int:
+        """Fill in the runs of pixel centres in slots, FLAGGED where uncertain: how many there are.
+
+        A run is of one row, and `stops` are flat positions in rows x columns that runs end before.
+        """
 
     def areas_mm2(self, rows: range, samples: int) -> NDArray[np.int64]:
         """The area that each of `samples` of a pixel stands for, by row, in whole mm2."""
@@ -85,10 +89,10 @@ class LonLatPositions:
         cos_lon, sin_lon = _turned(np.radians(lon), width * offsets[:, 1])
         return np.stack([cos_lat * cos_lon, cos_lat * sin_lon, sin_lat], axis=-1)
 
-    def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
+    def runs(self, rows: range, cols: range, locator: Locator, stops: Slots, slots: Slots) -> int:
         lon, lat = self.degrees(_centres(rows), _centres(cols))
         lon, lat = np.radians(lon), np.radians(lat)
-        slots_of_grid(
+        count: int = runs_of_grid(
             np.cos(lat),
             np.sin(lat),
             np.cos(lon),
@@ -98,8 +102,10 @@ class LonLatPositions:
             locator.boxes,
             locator.scale,
             locator.reach,
-            out,
+            stops,
+            slots,
         )
+        return count
 
     def areas_mm2(self, rows: range, samples: int) -> NDArray[np.int64]:
         """On the authalic sphere: R2 dlon (sin(north) - sin(south)), in a form that keeps digits.
@@ -135,7 +141,8 @@ class ProjectedPositions:
     def samples(self, rows: Integers, cols: Integers, offsets: Floats) -> Floats:
         return self.unit_vectors(rows[:, None] + offsets[:, 0], cols[:, None] + offsets[:, 1])
 
-    def slots(self, rows: range, cols: range, locator: Locator, out: Slots) -> None:
+    def runs(self, rows: range, cols: range, locator: Locator, stops: Slots, slots: Slots) -> int:
+        places = np.empty((len(rows), len(cols)), np.int32)
         at_once = max(1, _REPROJECTED_AT_ONCE // len(cols))
         for first in range(0, len(rows), at_once):
             some = _centres(rows[first : first + at_once])
@@ -147,8 +154,10 @@ class ProjectedPositions:
                 locator.boxes,
                 locator.scale,
                 locator.reach,
-                out[first : first + at_once].reshape(-1),
+                places[first : first + at_once].reshape(-1),
             )
+        count: int = find_runs(places, stops, slots)
+        return count
 
     def areas_mm2(self, rows: range, samples: int) -> NDArray[np.int64]:
         """In the plane of the projection: right where that keeps areas, nearly so in UTM."""

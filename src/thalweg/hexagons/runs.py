@@ -41,36 +41,13 @@ class PackedRuns(NamedTuple):
 
 
 def packed(stops: Slots, slots: Slots, part: Window) -> PackedRuns | None:
-    """Runs of a part as `find_runs` gives them; None where a step from slot to slot is too far."""
+    """The runs of a part, of slots and split pixels; None where a step between slots is too far."""
     pixels = len(part.rows) * len(part.cols)
     most = len(stops) + pixels // _LONGEST
     begins = np.zeros(len(part.rows), np.int32)
     lengths, steps = np.empty(most, np.uint8), np.empty(most, np.int16)
     count = _pack(stops, slots, len(part.cols), begins, lengths, steps)
     return None if count < 0 else PackedRuns(begins, lengths[:count].copy(), steps[:count].copy())
-
-
-@numba.njit(nogil=True, cache=True)
-def find_runs(slots: Any, stops: Any, found: Any) -> int:
-    """Runs of pixels of one row in one slot: where each ends, its slot; how many there are.
-
-    A pixel that is no slot's, but split or flagged, is a run of its own.
-    """
-    height, width = slots.shape
-    runs = 0
-    for row in range(height):
-        line = slots[row]
-        col = 0
-        while col < width:
-            slot = line[col]
-            col += 1
-            if slot >= 0:
-                while col < width and line[col] == slot:
-                    col += 1
-            found[runs] = slot
-            stops[runs] = row * width + col
-            runs += 1
-    return runs
 
 
 @numba.njit(nogil=True, cache=True)

@@ -45,9 +45,8 @@ def statistics_by_polars(
     if measures.rule is not Rule.CENTRE or measures.histogram:
         raise UsageError("polars is used for the rule 'centre' without a histogram only")
     index = CellIndex(grid, resolution, window)
-    slots = np.empty((len(window.rows), len(window.cols)), np.int32)
-    index.slots(window.rows, window.cols, slots)
-    labels = index.label_of_slot[slots].ravel()
+    labels = np.empty((len(window.rows), len(window.cols)), np.int32)
+    index.fill_labels(labels)
     sample_areas = np.repeat(index.sample_areas_mm2(window.rows), len(window.cols))
     shape, thresholds = (len(index.cells), len(measures.bands)), len(measures.depths_m)
     columns = FIRST_SPECIAL + len(measures.special) + thresholds
@@ -56,7 +55,7 @@ def statistics_by_polars(
     sums = empty_sums(len(index.cells), measures)
     for band, plane in enumerate(pixels):
         found = _Band(counts[:, band], areas[:, band], sums[:, band])
-        _add_band(labels, sample_areas, plane.ravel(), measures, found)
+        _add_band(labels.ravel(), sample_areas, plane.ravel(), measures, found)
     return CellStatistics(
         resolution=resolution,
         measures=measures,

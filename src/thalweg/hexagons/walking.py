@@ -1,0 +1,258 @@
+"""The compiled part of the index that finds runs: pixels of one row that lie in one hexagon.
+
+Along a parallel a hexagon is entered and left once, but where the parallel, which is curved on a
+face's plane, grazes an edge. So it is enough to look near where it leaves, which the way it goes
+tells. A pixel that is no slot's, but FLAGGED or split, is a run of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from thalweg.hexagons.locating import (
+    CLOSENESS_A_SPACING,
+    FLAGGED,
+    ROUNDING,
+    STRETCH,
+    WHOLE,
+    along,
+    boxed,
+    limit_of,
+    nearest_faces,
+    slot_of,
+)
+
+# With fewer pixels to a hexagon's spacing it takes less to look at each, several at once.
+_FEWEST_TO_WALK = 16.0
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def runs_of_grid(
+    cos_lat: Any,
+    sin_lat: Any,
+    cos_lon: Any,
+    sin_lon: Any,
+    step: float,
+    bases: Any,
+    boxes: Any,
+    scale: float,
+    reach: float,
+    stops: Any,
+    slots: Any,
+) -> int:
+    """Fill in where the runs of rows x columns of places stop, and their slots; how many there are.
+
+    Places are `step` radians of longitude apart along a row. Stops are counted row by row.
+    """
+    width = cos_lon.size
+    line = np.empty(STRETCH, np.int32)
+    runs = 0
+    for row in range(cos_lat.size):
+        first, z = runs, sin_lat[row]
+        pace = step * cos_lat[row]
+        for start in range(0, width, STRETCH):
+            stop = min(start + STRETCH, width)
+            middle, begin = (start + stop) // 2, row * width + start
+            x, y = cos_lat[row] * cos_lon[middle], cos_lat[row] * sin_lon[middle]
+            face, best, second = nearest_faces(x, y, z, bases)
+            # No place of the stretch is farther from its middle.
+            span = pace * (stop - start + 1) / 2
+            from_centre = math.sqrt(max(0.0, 1.0 - best * best))
+            simple = best - second > 2 * (span + reach + ROUNDING) and from_centre > 2 * span
+            if not (simple and boxed(x, y, z, bases[face], boxes[face], scale * span)):
+                for col in range(start, stop):
+                    x, y = cos_lat[row] * cos_lon[col], cos_lat[row] * sin_lon[col]
+                    line[col - start] = slot_of(x, y, z, bases, boxes, scale, reach)
+                runs = _add_line(line[: stop - start], begin, stops, slots, first, runs)
+                continue
+            limit = limit_of(best, span, scale, reach)
+            east, north = cos_lon[start:stop], sin_lon[start:stop]
+            if scale * pace * _FEWEST_TO_WALK > 1.0:
+                out = line[: stop - start]
+                along(cos_lat[row], z, east, north, bases[face], boxes[face], limit, out)
+                runs = _add_line(out, begin, stops, slots, first, runs)
+                continue
+            runs = _walk(
+                cos_lat[row],
+                z,
+                east,
+                north,
+                step,
+                bases[face],
+                boxes[face],
+                limit,
+                _bend(cos_lat[row], z, best - span, pace, scale),
+                begin,
+                stops,
+                slots,
+                first,
+                runs,
+            )
+    return runs
+
+
+@numba.njit(nogil=True, cache=True)
+def find_runs(places: Any, stops: Any, slots: Any) -> int:
+    """Fill in where the runs of rows x columns of slots stop, and theirs; how many there are."""
+    height, width = places.shape
+    runs = 0
+    for row in range(height):
+        runs = _add_line(places[row], row * width, stops, slots, runs, runs)
+    return runs
+
+
+@numba.njit(nogil=True, cache=True)
+def join_runs(stops: Any, slots: Any, width: int) -> int:
+    """Join runs of one slot that follow each other in a row so wide; how many there are then."""
+    joined, row_end, first = 0, 0, 0
+    begin = 0
+    for run in range(stops.size):
+        if begin == row_end:
+            row_end += width
+            first = joined
+        begin = stops[run]
+        joined = _add_run(slots[run], begin, stops, slots, first, joined)
+    return joined
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _add_run(slot: int, stop: int, stops: Any, slots: Any, first: int, runs: int) -> int:
+    """Add a run to those of its row, of which it may go on the last; how many there are then."""
+    if slot >= 0 and runs > first and slots[runs - 1] == slot:
+        stops[runs - 1] = stop
+        return runs
+    slots[runs], stops[runs] = slot, stop
+    return runs + 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_line(line: Any, begin: int, stops: Any, slots: Any, first: int, runs: int) -> int:
+    """Add the runs of slots that follow each other in a row."""
+    col = 0
+    while col < line.size:
+        slot = line[col]
+        col += 1
+        if slot >= 0:
+            while col < line.size and line[col] == slot:
+                col += 1
+        runs = _add_run(slot, begin + col, stops, slots, first, runs)
+    return runs
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _bend(cos_lat: float, sin_lat: float, cosine: float, pace: float, scale: float) -> float:
+    """At most so much changes what a step along a parallel does to the closeness, by step.
+
+    The measures of closeness are quotients of linear functions of a unit vector. Their second
+    derivative along a parallel has two parts: the gradient times the parallel's own curvature, and
+    the gradient times twice what the denominator, the `cosine` to the face's centre, changes by.
+    """
+    gradient = CLOSENESS_A_SPACING * scale / cosine**2
+    tangent = math.sqrt(max(0.0, 1.0 - cosine * cosine)) / cosine
+    return gradient * pace**2 * (abs(sin_lat) / cos_lat + 2.0 * tangent)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _walk(
+    cos_lat: float,
+    sin_lat: float,
+    cos_lon: Any,
+    sin_lon: Any,
+    step: float,
+    basis: Any,
+    box: Any,
+    limit: float,
+    bend: float,
+    begin: int,
+    stops: Any,
+    slots: Any,
+    first: int,
+    runs: int,
+) -> int:
+    """Add the runs of places along a parallel, all of them on one face."""
+    qx, qy, qz = basis[0, 0] * cos_lat, basis[0, 1] * cos_lat, basis[0, 2] * sin_lat
+    rx, ry, rz = basis[1, 0] * cos_lat, basis[1, 1] * cos_lat, basis[1, 2] * sin_lat
+    cx, cy, cz = basis[2, 0] * cos_lat, basis[2, 1] * cos_lat, basis[2, 2] * sin_lat
+    plane = (qx, qy, qz, rx, ry, rz, cx, cy, cz)
+    index, size = 0, cos_lon.size
+    while index < size:
+        east, north = cos_lon[index], sin_lon[index]
+        inverse = 1.0 / (cx * east + cy * north + cz)
+        q = (qx * east + qy * north + qz) * inverse
+        r = (rx * east + ry * north + rz) * inverse
+        s = -q - r
+        whole_q, whole_r, whole_s = (q + WHOLE) - WHOLE, (r + WHOLE) - WHOLE, (s + WHOLE) - WHOLE
+        off_q, off_r, off_s = abs(whole_q - q), abs(whole_r - r), abs(whole_s - s)
+        if off_q > off_r and off_q > off_s:
+            whole_q = -whole_r - whole_s
+        elif off_r > off_s:
+            whole_r = -whole_q - whole_s
+        off_q, off_r = q - whole_q, r - whole_r
+        a, b, c = off_q - off_r, off_q + 2.0 * off_r, 2.0 * off_q + off_r
+        if max(abs(a), abs(b), abs(c)) >= limit:
+            index += 1
+            runs = _add_run(FLAGGED, begin + index, stops, slots, first, runs)
+            continue
+        turn = (cy * east - cx * north) * inverse
+        on_q = ((qy * east - qx * north) * inverse - q * turn) * step
+        on_r = ((ry * east - rx * north) * inverse - r * turn) * step
+        ahead = min(
+            _steps(a, on_q - on_r, limit),
+            _steps(b, on_q + 2.0 * on_r, limit),
+            _steps(c, 2.0 * on_q + on_r, limit),
+        )
+        last = index + int(min(ahead, size - 1.0 - index))
+        place = _measures(plane, cos_lon[last], sin_lon[last], whole_q, whole_r)
+        while last > index and max(abs(place[0]), abs(place[1]), abs(place[2])) >= limit:
+            last -= 1
+            place = _measures(plane, cos_lon[last], sin_lon[last], whole_q, whole_r)
+        count = last - index
+        if not (
+            _stays(a, place[0], count, bend, limit)
+            and _stays(b, place[1], count, bend, limit)
+            and _stays(c, place[2], count, bend, limit)
+        ):
+            last = index
+        while last + 1 < size:
+            place = _measures(plane, cos_lon[last + 1], sin_lon[last + 1], whole_q, whole_r)
+            if max(abs(place[0]), abs(place[1]), abs(place[2])) >= limit:
+                break
+            last += 1
+        slot = box[4] + (int(whole_q) - box[0]) * box[3] + int(whole_r) - box[1]
+        index = last + 1
+        runs = _add_run(slot, begin + index, stops, slots, first, runs)
+    return runs
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _steps(measure: float, change: float, limit: float) -> float:
+    """How many steps a measure of closeness is from its limit, if it changes evenly."""
+    return (limit - (measure if change > 0.0 else -measure)) / abs(change)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _measures(
+    plane: Any, east: float, north: float, whole_q: float, whole_r: float
+) -> tuple[float, float, float]:
+    """How close a place is to the three pairs of edges of a hexagon: beyond 1 it is outside."""
+    inverse = 1.0 / (plane[6] * east + plane[7] * north + plane[8])
+    q = (plane[0] * east + plane[1] * north + plane[2]) * inverse - whole_q
+    r = (plane[3] * east + plane[4] * north + plane[5]) * inverse - whole_r
+    return q - r, q + 2.0 * r, 2.0 * q + r
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _stays(measure: float, later: float, count: int, bend: float, limit: float) -> bool:
+    """Whether a measure that is within its limit now and `count` steps later surely is between.
+
+    It lies no farther than bend * count**2 / 8 from the chord, and where it changes by more than
+    bend * count**2 / 2, its ends are its extremes.
+    """
+    square = bend * count * count
+    return bool(
+        abs(later - measure) >= square / 2.0 or max(abs(measure), abs(later)) + square / 8.0 < limit
+    )
