@@ -28,7 +28,19 @@ _DEEPEST = 8
 
 
 def checked_geometry(given: Mapping[str, Any]) -> GeoJson:
-    """A GeoJSON geometry as it was given; raises `InvalidRequest`."""
+    """A GeoJSON geometry in degrees as it was given; raises `InvalidRequest`."""
+    checked = well_formed_geometry(given)
+    west, south, east, north = shape_of(checked).bounds
+    if west < -180 or east > 180 or south < -90 or north > 90:
+        raise InvalidRequest(
+            "the geometry is not on the globe",
+            hint="give longitudes, then latitudes, in degrees; split it at the antimeridian",
+        )
+    return checked
+
+
+def well_formed_geometry(given: Mapping[str, Any]) -> GeoJson:
+    """A GeoJSON geometry in any reference system as it was given; raises `InvalidRequest`."""
     import shapely
 
     if str(given.get("type")) not in _TYPES:
@@ -40,12 +52,6 @@ def checked_geometry(given: Mapping[str, Any]) -> GeoJson:
         raise InvalidRequest("the geometry is no valid GeoJSON") from error
     if geometry is None or geometry.is_empty:
         raise InvalidRequest("the geometry is empty")
-    west, south, east, north = geometry.bounds
-    if west < -180 or east > 180 or south < -90 or north > 90:
-        raise InvalidRequest(
-            "the geometry is not on the globe",
-            hint="give longitudes, then latitudes, in degrees; split it at the antimeridian",
-        )
     return dict(given)
 
 

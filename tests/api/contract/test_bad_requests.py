@@ -76,6 +76,25 @@ def test_filters_that_call_functions_or_nest(both: Both, path: str, condition: s
     refused(both, "GET", path, params={"filter": condition})
 
 
+@pytest.mark.parametrize("number", [-1, -(2**64), 2**63])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/stac/collections?offset=",
+        "/features/collections?offset=",
+        "/features/collections/places/items?offset=",
+        "/features/collections/places/tiles/WebMercatorQuad/tilejson.json?minzoom=",
+        "/features/collections/places/tiles/WebMercatorQuad/style.json?minzoom=",
+        "/features/collections/places/tiles/WebMercatorQuad/style.json?maxzoom=",
+    ],
+)
+def test_regression_numbers_that_no_database_and_no_json_holds(
+    both: Both, path: str, number: int
+) -> None:
+    """Found by fuzzing: they were a fault of the service's own."""
+    refused(both, "GET", f"{path}{number}")
+
+
 @pytest.mark.parametrize(
     ("path", "given"),
     [

@@ -28,6 +28,7 @@ from raster_world import (
     depths,
 )
 from rasterio.errors import NotGeoreferencedWarning
+from rasterio.warp import transform
 
 ITEM = f"/raster/collections/{FLOODS}/items/{WEST}"
 CHOSEN = "\"thalweg:defence\" = 'defended' AND \"thalweg:year\" = '2050'"
@@ -295,6 +296,7 @@ def test_only_files_of_the_zones_are_opened(service: TestClient, item: str) -> N
         "point/0,0",
         "point/30.5,-0.5?coord_crs=http://example.org/crs",
         "bbox/nan,0,1,1.png?bidx=1",
+        "bbox/-2e19,-2e19,2e19,2e19.png?bidx=1&coord_crs=EPSG:3857",
         "bbox/1,1,0,0.png?bidx=1",
         "bbox/10,10,11,11.png?bidx=1",
         "bbox/30,-1,31,0/100000x100000.png?bidx=1",
@@ -324,6 +326,29 @@ def test_ids_that_lead_elsewhere_are_refused(service: TestClient, item: str) -> 
     answer = service.get(f"/raster/collections/{FLOODS}/items/{quote(item, safe='%')}/info")
     assert 400 <= answer.status_code < 500
     assert set(answer.json()) == {"code", "message", "hint", "request_id"}
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rio-tiler's
+def test_regression_a_geometry_in_metres_is_limited_by_its_degrees(embedded: TestClient) -> None:
+    """Metres were taken for degrees, and PROJ never came back from what is far beyond them."""
+    corners = [(30.2, -0.6), (30.3, -0.6), (30.3, -0.5), (30.2, -0.5), (30.2, -0.6)]
+    metres = transform("EPSG:4326", "EPSG:3857", *zip(*corners, strict=True))
+    answers = []
+    for ring, query in ((corners, ""), (list(zip(*metres, strict=True)), "&coord_crs=EPSG:3857")):
+        shape = {"type": "Polygon", "coordinates": [ring]}
+        feature = {"type": "Feature", "properties": {}, "geometry": shape}
+        answer = embedded.post(f"{ITEM}/statistics?bidx=1{query}", json=feature)
+        assert answer.status_code == 200, answer.text
+        answers.append(answer.json()["properties"]["statistics"]["b1"])
+    assert answers[0]["mean"] == pytest.approx(answers[1]["mean"], rel=0.02)
+
+    world = [[-2e7, -2e7], [2e7, -2e7], [2e7, 2e7], [-2e7, 2e7], [-2e7, -2e7]]
+    nowhere = [[x * 1e12, y * 1e12] for x, y in world]
+    for ring, status in ((world, 413), (nowhere, 400)):
+        shape = {"type": "Polygon", "coordinates": [ring]}
+        feature = {"type": "Feature", "properties": {}, "geometry": shape}
+        answer = embedded.post(f"{ITEM}/statistics?bidx=1&coord_crs=EPSG:3857", json=feature)
+        assert answer.status_code == status, answer.text
 
 
 def test_geometries_are_limited(embedded: TestClient) -> None:

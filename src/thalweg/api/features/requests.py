@@ -17,6 +17,7 @@ from thalweg.api.parameters import check_parameters
 from thalweg.errors import InvalidRequest
 from thalweg.features.tables import GEOMETRY
 
+_ZOOM = Query(ge=0, le=24, description="Another zoom than the tile matrix set's own.")
 _HEADER = ("collectionId", "itemId")
 
 
@@ -92,7 +93,9 @@ class FeatureRoute(APIRoute):
 
 
 def _ours(parameter: inspect.Parameter) -> inspect.Parameter:
-    """The parameter, with our dependency in the place of tipg's."""
+    """The parameter, with our dependency in the place of tipg's, and zooms that there are."""
+    if parameter.name in ("minzoom", "maxzoom"):
+        return parameter.replace(annotation=Annotated[int | None, _ZOOM])
     told, *more = get_args(parameter.annotation) or (parameter.annotation,)
     if not more or not isinstance(more[0], params.Depends):
         return parameter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import morecantile
@@ -12,7 +12,7 @@ import orjson
 from fastapi import Query, Request
 
 from thalweg.api.services import services_of
-from thalweg.catalog.geometries import checked_geometry, shape_of
+from thalweg.catalog.geometries import checked_geometry, shape_of, well_formed_geometry
 from thalweg.errors import InvalidRequest, RequestTooLarge
 
 TILE_MATRIX_SETS = morecantile.TileMatrixSets(
@@ -24,6 +24,9 @@ _MOST_COVER_SCALE = 20
 _MOST_FEATURES = 50
 _NUMBERS = ("lon", "lat", "minx", "miny", "maxx", "maxy")
 _CRS_PARAMETERS = ("crs", "coord_crs", "dst_crs")
+# Degrees, feet and metres of places on earth are far less; from 1e15 metres on PROJ takes seconds to
+# turn them round the globe, and from 1e19 on for ever.
+_FARTHEST = 1e9
 # A CRS by anything else may be an address that GDAL goes to.
 _CRS = re.compile(r"(EPSG|OGC|ESRI|IAU_\d{4}):[A-Za-z0-9]{1,10}", re.IGNORECASE)
 
@@ -50,13 +53,36 @@ async def check_request(request: Request) -> None:
 
 def checked_area(request: Request, geometry: Mapping[str, Any]) -> None:
     """Raises `RequestTooLarge` for a geometry whose box is larger than `serve.max_area`."""
-    west, south, east, north = shape_of(geometry).bounds
+    west, south, east, north = box_in_degrees(request, shape_of(geometry).bounds)
+    east += 360 if east < west else 0
     area, most = box_km2(west, south, east, north), services_of(request).settings.serve.max_area
     if area > most:
         raise RequestTooLarge(
             f"the place has {area:,.0f} km2; {most:,.0f} are the most",
             hint="ask for a smaller place, or raise serve.max_area",
         )
+
+
+def box_in_degrees(request: Request, box: Sequence[float]) -> Sequence[float]:
+    """West, south, east and north of a box in the `coord_crs` of a request, if it names one.
+
+    West exceeds east over the antimeridian. Raises `InvalidRequest` for a place that has none.
+    """
+    crs = request.query_params.get("coord_crs")
+    if crs is None:
+        return box
+    from rasterio.errors import RasterioError
+    from rasterio.warp import transform_bounds
+
+    if max(map(abs, box)) > _FARTHEST:
+        raise InvalidRequest("the geometry is not on the globe")
+    try:
+        found: Sequence[float] = transform_bounds(crs, "EPSG:4326", *box)
+    except RasterioError as error:
+        raise InvalidRequest(f"the place has no longitudes and latitudes from {crs}") from error
+    if not all(map(math.isfinite, found)):
+        raise InvalidRequest(f"the place is not where {crs} holds")
+    return found
 
 
 def box_km2(west: float, south: float, east: float, north: float) -> float:
@@ -70,12 +96,16 @@ def box_km2(west: float, south: float, east: float, north: float) -> float:
 
 
 def checked_vertices(request: Request, geometry: Any) -> dict[str, Any]:
-    """A geometry of a request; raises `InvalidRequest`, and `RequestTooLarge` for too many."""
+    """A geometry of a request, in its `coord_crs`.
+
+    Raises `InvalidRequest`, and `RequestTooLarge` for too many vertices.
+    """
     import shapely
 
     if not isinstance(geometry, Mapping):
         raise InvalidRequest("the body is a GeoJSON geometry, or a feature of one")
-    checked = checked_geometry(geometry)
+    in_degrees = "coord_crs" not in request.query_params
+    checked = checked_geometry(geometry) if in_degrees else well_formed_geometry(geometry)
     most = services_of(request).settings.serve.max_vertices
     vertices = shapely.get_num_coordinates(shape_of(checked))
     if vertices > most:
@@ -103,8 +133,8 @@ def _check_numbers(path: Mapping[str, Any]) -> None:
             except ValueError as error:
                 raise InvalidRequest(f"{name} is no number") from error
     for name, value in numbers.items():
-        if not math.isfinite(value):
-            raise InvalidRequest(f"{name} must be finite")
+        if not abs(value) <= _FARTHEST:
+            raise InvalidRequest(f"{name} is no coordinate of a place on the globe")
     if "minx" in numbers and not (
         numbers["minx"] < numbers["maxx"] and numbers["miny"] < numbers["maxy"]
     ):

@@ -15,7 +15,7 @@ from morecantile import Tile
 from rio_tiler.errors import EmptyMosaicError
 
 from thalweg.api.items import collection_of, item_of, items_of
-from thalweg.api.raster.checks import TILE_MATRIX_SETS
+from thalweg.api.raster.checks import TILE_MATRIX_SETS, box_in_degrees
 from thalweg.api.raster.conditional import validate
 from thalweg.api.raster.reader import Mosaic
 from thalweg.api.raster.source import Raster, raster_of
@@ -182,26 +182,17 @@ async def _place(request: Request) -> GeoJson | None:
         return _box(tms.bounds(Tile(int(path["x"]), int(path["y"]), int(path["z"]))))
     if "minx" in path:
         corners = [float(path[name]) for name in ("minx", "miny", "maxx", "maxy")]
-        return _box(_in_degrees(request, corners))
+        return _box(box_in_degrees(request, corners))
     if "lon" in path:
         lon, lat = float(path["lon"]), float(path["lat"])
-        return _box(_in_degrees(request, [lon, lat, lon, lat]))
+        return _box(box_in_degrees(request, [lon, lat, lon, lat]))
     if request.method == "POST":
         body = orjson.loads(await request.body())
         features = body.get("features", [body])
         boxes = [shape_of(one["geometry"]).bounds for one in features]
         wests, souths, easts, norths = zip(*boxes, strict=True)
-        return _box(_in_degrees(request, [min(wests), min(souths), max(easts), max(norths)]))
+        return _box(box_in_degrees(request, [min(wests), min(souths), max(easts), max(norths)]))
     return None
-
-
-def _in_degrees(request: Request, box: Sequence[float]) -> Sequence[float]:
-    crs = request.query_params.get("coord_crs")
-    if crs is None:
-        return box
-    from rasterio.warp import transform_bounds
-
-    return transform_bounds(crs, "EPSG:4326", *box)  # type: ignore[no-any-return]
 
 
 def _box(corners: Sequence[float]) -> GeoJson:

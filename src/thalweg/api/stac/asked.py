@@ -17,7 +17,7 @@ from thalweg.catalog.item_search import ItemSearch, Sort
 from thalweg.catalog.moments import EVER, NEVER, moment
 from thalweg.errors import InvalidFilter, InvalidRequest
 
-MOST_LIMIT = 1_000_000
+MOST_LIMIT = MOST_OFFSET = 1_000_000
 MOST_IDS = 1000
 _LONGEST_ID = 256
 _QUERY = {
@@ -134,7 +134,7 @@ def _asked(
         search,
         include=wanted,
         exclude=frozenset(_field(one) for one in exclude if one),
-        offset=given.get("offset") or 0,
+        offset=_offset(given.get("offset")),
     )
 
 
@@ -143,6 +143,13 @@ def _limit(given: Any) -> int:
     if not 1 <= limit <= MOST_LIMIT:
         raise InvalidRequest(f"limit is {limit}", hint=f"give 1 to {MOST_LIMIT}")
     return limit
+
+
+def _offset(given: Any) -> int:
+    offset = int(given or 0)
+    if not 0 <= offset <= MOST_OFFSET:
+        raise InvalidRequest(f"offset is {offset}", hint=f"give 0 to {MOST_OFFSET}")
+    return offset
 
 
 def _ids(name: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
