@@ -24,8 +24,8 @@ _MOST_COVER_SCALE = 20
 _MOST_FEATURES = 50
 _NUMBERS = ("lon", "lat", "minx", "miny", "maxx", "maxy")
 _CRS_PARAMETERS = ("crs", "coord_crs", "dst_crs")
-# Degrees, feet and metres of places on earth are far less; from 1e15 metres on PROJ takes seconds to
-# turn them round the globe, and from 1e19 on for ever.
+# Degrees, feet and metres of places on earth are far less; from 1e15 metres on PROJ takes seconds
+# to turn them round the globe, and from 1e19 on for ever.
 _FARTHEST = 1e9
 # A CRS by anything else may be an address that GDAL goes to.
 _CRS = re.compile(r"(EPSG|OGC|ESRI|IAU_\d{4}):[A-Za-z0-9]{1,10}", re.IGNORECASE)
