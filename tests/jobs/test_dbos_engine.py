@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jobs_workload import QUICK, read, request, run, task, times_run
@@ -282,6 +283,18 @@ def test_progress_never_goes_back_and_ends_full(engine: DbosEngine, journal: Pat
     assert all(before <= after for before, after in pairwise(sizes))
     assert sizes[-1] == seen[-1].stages[0].size_total == 20
     assert len(set(sizes)) > 3
+
+
+def test_the_end_of_a_run_is_not_waited_for_longer_than_it_takes(
+    engine: DbosEngine, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However seldom long runs are looked at: here a second counts as an hour."""
+    began = time.monotonic()
+    hurried = SimpleNamespace(monotonic=lambda: 3600 * time.monotonic())
+    monkeypatch.setattr("thalweg.jobs.dbos_engine.time", hurried)
+    tasks = [task("work", "a", journal, seconds=1.0)]
+    assert engine.wait(engine.submit(request(tasks)), interval=60).state == "succeeded"
+    assert time.monotonic() - began < 30
 
 
 def test_a_workers_words_do_not_reach_the_terminal(

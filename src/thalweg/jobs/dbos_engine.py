@@ -70,6 +70,7 @@ class DbosEngine(RecordedRuns):
         self._closing = threading.Event()
         self._workflows_under_way = 0
         self._workflow_ended = threading.Condition()
+        self._run_ended = threading.Condition()
         self._fault: ThalwegError | None = None
         self._lease = leases.take_first_free()
         self._watch = threading.Thread(target=self._watch_leases, name="thalweg-leases")
@@ -108,7 +109,9 @@ class DbosEngine(RecordedRuns):
             if self._fault is not None:
                 raise self._fault
             # Seldom in long runs, as each look costs a little; often in short ones.
-            time.sleep(min(interval, 0.1 + (time.monotonic() - began) / 20))
+            pause = min(interval, 0.1 + (time.monotonic() - began) / 20)
+            with self._run_ended:
+                self._run_ended.wait(pause)
 
     def workers(self) -> list[int]:
         """The process ids of the living workers."""
@@ -244,8 +247,12 @@ class DbosEngine(RecordedRuns):
 
         @DBOS.workflow(name=RUN, max_recovery_attempts=None)
         def carry_out_run(run: str) -> None:
-            with self._under_way():
-                self._carry_out_run(run)
+            try:
+                with self._under_way():
+                    self._carry_out_run(run)
+            finally:
+                with self._run_ended:
+                    self._run_ended.notify_all()
 
         @DBOS.workflow(name=TASK, max_recovery_attempts=None)
         def carry_out_task(run: str, stage: str, key: str) -> None:

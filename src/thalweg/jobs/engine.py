@@ -41,7 +41,7 @@ class Engine(Runs, Protocol):
     ) -> RunStatus:
         """The run's last status, once it ended.
 
-        `on_progress` is called often at first, then every `interval` seconds.
+        `on_progress` is called often at first, then every `interval` seconds, and at the end.
         """
 
     def workers(self) -> list[int]:
