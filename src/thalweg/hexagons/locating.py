@@ -110,6 +110,19 @@ def boxed(x: float, y: float, z: float, basis: Any, box: Any, around: float) -> 
     return bool(min(row, column, box[2] - 1 - row, box[3] - 1 - column) >= margin)
 
 
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def nearest_hexagon(q: float, r: float) -> tuple[float, float]:
+    """The axial coordinates of the hexagon that a place lies in."""
+    s = -q - r
+    near_q, near_r, near_s = (q + WHOLE) - WHOLE, (r + WHOLE) - WHOLE, (s + WHOLE) - WHOLE
+    off_q, off_r, off_s = abs(near_q - q), abs(near_r - r), abs(near_s - s)
+    if off_q > off_r and off_q > off_s:
+        near_q = -near_r - near_s
+    elif off_r > off_s:
+        near_r = -near_q - near_s
+    return near_q, near_r
+
+
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _slot_on(
     x: float, y: float, z: float, basis: Any, box: Any, scale: float, reach: float
@@ -118,13 +131,7 @@ def _slot_on(
     cosine = basis[2, 0] * x + basis[2, 1] * y + basis[2, 2] * z
     q = (basis[0, 0] * x + basis[0, 1] * y + basis[0, 2] * z) / cosine
     r = (basis[1, 0] * x + basis[1, 1] * y + basis[1, 2] * z) / cosine
-    s = -q - r
-    near_q, near_r, near_s = (q + WHOLE) - WHOLE, (r + WHOLE) - WHOLE, (s + WHOLE) - WHOLE
-    off_q, off_r, off_s = abs(near_q - q), abs(near_r - r), abs(near_s - s)
-    if off_q > off_r and off_q > off_s:
-        near_q = -near_r - near_s
-    elif off_r > off_s:
-        near_r = -near_q - near_s
+    near_q, near_r = nearest_hexagon(q, r)
     off_q, off_r = q - near_q, r - near_r
     off_s = -off_q - off_r
     closeness = max(abs(off_q - off_r), abs(off_r - off_s), abs(off_s - off_q))

@@ -18,11 +18,11 @@ from thalweg.hexagons.locating import (
     FLAGGED,
     ROUNDING,
     STRETCH,
-    WHOLE,
     along,
     boxed,
     limit_of,
     nearest_faces,
+    nearest_hexagon,
     slot_of,
 )
 
@@ -174,75 +174,124 @@ def _walk(
     runs: int,
 ) -> int:
     """Add the runs of places along a parallel, all of them on one face."""
-    qx, qy, qz = basis[0, 0] * cos_lat, basis[0, 1] * cos_lat, basis[0, 2] * sin_lat
-    rx, ry, rz = basis[1, 0] * cos_lat, basis[1, 1] * cos_lat, basis[1, 2] * sin_lat
-    cx, cy, cz = basis[2, 0] * cos_lat, basis[2, 1] * cos_lat, basis[2, 2] * sin_lat
-    plane = (qx, qy, qz, rx, ry, rz, cx, cy, cz)
-    index, size = 0, cos_lon.size
-    while index < size:
-        east, north = cos_lon[index], sin_lon[index]
-        inverse = 1.0 / (cx * east + cy * north + cz)
-        q = (qx * east + qy * north + qz) * inverse
-        r = (rx * east + ry * north + rz) * inverse
-        s = -q - r
-        whole_q, whole_r, whole_s = (q + WHOLE) - WHOLE, (r + WHOLE) - WHOLE, (s + WHOLE) - WHOLE
-        off_q, off_r, off_s = abs(whole_q - q), abs(whole_r - r), abs(whole_s - s)
-        if off_q > off_r and off_q > off_s:
-            whole_q = -whole_r - whole_s
-        elif off_r > off_s:
-            whole_r = -whole_q - whole_s
-        off_q, off_r = q - whole_q, r - whole_r
-        a, b, c = off_q - off_r, off_q + 2.0 * off_r, 2.0 * off_q + off_r
-        if max(abs(a), abs(b), abs(c)) >= limit:
+    parallel = _parallel(cos_lat, sin_lat, basis)
+    index = 0
+    while index < cos_lon.size:
+        q, r, cosine = _place(parallel, cos_lon[index], sin_lon[index])
+        hexagon = nearest_hexagon(q, r)
+        now = _measures(q - hexagon[0], r - hexagon[1])
+        if _closeness(now) < limit:
+            slot = box[4] + (int(hexagon[0]) - box[0]) * box[3] + int(hexagon[1]) - box[1]
+            east, north = cos_lon[index], sin_lon[index]
+            change = _changes(parallel, east, north, q, r, step / cosine)
+            ahead = min(
+                _steps(now[0], change[0], limit),
+                _steps(now[1], change[1], limit),
+                _steps(now[2], change[2], limit),
+            )
+            last = index + int(min(ahead, cos_lon.size - 1.0 - index))
+            index = _end(parallel, cos_lon, sin_lon, hexagon, now, index, last, limit, bend)
+        else:
+            slot = FLAGGED
             index += 1
-            runs = _add_run(FLAGGED, begin + index, stops, slots, first, runs)
-            continue
-        turn = (cy * east - cx * north) * inverse
-        on_q = ((qy * east - qx * north) * inverse - q * turn) * step
-        on_r = ((ry * east - rx * north) * inverse - r * turn) * step
-        ahead = min(
-            _steps(a, on_q - on_r, limit),
-            _steps(b, on_q + 2.0 * on_r, limit),
-            _steps(c, 2.0 * on_q + on_r, limit),
-        )
-        last = index + int(min(ahead, size - 1.0 - index))
-        place = _measures(plane, cos_lon[last], sin_lon[last], whole_q, whole_r)
-        while last > index and max(abs(place[0]), abs(place[1]), abs(place[2])) >= limit:
-            last -= 1
-            place = _measures(plane, cos_lon[last], sin_lon[last], whole_q, whole_r)
-        count = last - index
-        if not (
-            _stays(a, place[0], count, bend, limit)
-            and _stays(b, place[1], count, bend, limit)
-            and _stays(c, place[2], count, bend, limit)
-        ):
-            last = index
-        while last + 1 < size:
-            place = _measures(plane, cos_lon[last + 1], sin_lon[last + 1], whole_q, whole_r)
-            if max(abs(place[0]), abs(place[1]), abs(place[2])) >= limit:
-                break
-            last += 1
-        slot = box[4] + (int(whole_q) - box[0]) * box[3] + int(whole_r) - box[1]
-        index = last + 1
         runs = _add_run(slot, begin + index, stops, slots, first, runs)
     return runs
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _end(
+    parallel: Any,
+    cos_lon: Any,
+    sin_lon: Any,
+    hexagon: Any,
+    now: Any,
+    index: int,
+    last: int,
+    limit: float,
+    bend: float,
+) -> int:
+    """Where a run from a place on ends, if `last` is about the last place in its hexagon."""
+    later = _measures_in(hexagon, parallel, cos_lon[last], sin_lon[last])
+    while last > index and _closeness(later) >= limit:
+        last -= 1
+        later = _measures_in(hexagon, parallel, cos_lon[last], sin_lon[last])
+    count = last - index
+    if not (
+        _stays(now[0], later[0], count, bend, limit)
+        and _stays(now[1], later[1], count, bend, limit)
+        and _stays(now[2], later[2], count, bend, limit)
+    ):
+        last = index
+    end = last + 1
+    while end < cos_lon.size:
+        if _closeness(_measures_in(hexagon, parallel, cos_lon[end], sin_lon[end])) >= limit:
+            break
+        end += 1
+    return end
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _parallel(cos_lat: float, sin_lat: float, basis: Any) -> Any:
+    """What q, r and the cosine to the face's centre have of a longitude's cosine, of its sine, and
+    whatever that is: nine numbers."""
+    return (
+        basis[0, 0] * cos_lat,
+        basis[0, 1] * cos_lat,
+        basis[0, 2] * sin_lat,
+        basis[1, 0] * cos_lat,
+        basis[1, 1] * cos_lat,
+        basis[1, 2] * sin_lat,
+        basis[2, 0] * cos_lat,
+        basis[2, 1] * cos_lat,
+        basis[2, 2] * sin_lat,
+    )
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _place(parallel: Any, east: float, north: float) -> tuple[float, float, float]:
+    """q, r and the cosine to the face's centre of the place at a longitude."""
+    cosine = parallel[6] * east + parallel[7] * north + parallel[8]
+    inverse = 1.0 / cosine
+    q = (parallel[0] * east + parallel[1] * north + parallel[2]) * inverse
+    r = (parallel[3] * east + parallel[4] * north + parallel[5]) * inverse
+    return q, r, cosine
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _changes(
+    parallel: Any, east: float, north: float, q: float, r: float, step: float
+) -> tuple[float, float, float]:
+    """What the measures of closeness change by with a step of so many radians by the cosine."""
+    turn = parallel[7] * east - parallel[6] * north
+    on_q = (parallel[1] * east - parallel[0] * north - q * turn) * step
+    on_r = (parallel[4] * east - parallel[3] * north - r * turn) * step
+    return _measures(on_q, on_r)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _measures_in(
+    hexagon: Any, parallel: Any, east: float, north: float
+) -> tuple[float, float, float]:
+    q, r, _ = _place(parallel, east, north)
+    return _measures(q - hexagon[0], r - hexagon[1])
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _measures(q: float, r: float) -> tuple[float, float, float]:
+    """How close a place, as seen from a hexagon's centre, is to its three pairs of edges: 1 is on
+    one."""
+    return q - r, q + 2.0 * r, 2.0 * q + r
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
+def _closeness(measures: Any) -> float:
+    return float(max(abs(measures[0]), abs(measures[1]), abs(measures[2])))
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _steps(measure: float, change: float, limit: float) -> float:
     """How many steps a measure of closeness is from its limit, if it changes evenly."""
     return (limit - (measure if change > 0.0 else -measure)) / abs(change)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _measures(
-    plane: Any, east: float, north: float, whole_q: float, whole_r: float
-) -> tuple[float, float, float]:
-    """How close a place is to the three pairs of edges of a hexagon: beyond 1 it is outside."""
-    inverse = 1.0 / (plane[6] * east + plane[7] * north + plane[8])
-    q = (plane[0] * east + plane[1] * north + plane[2]) * inverse - whole_q
-    r = (plane[3] * east + plane[4] * north + plane[5]) * inverse - whole_r
-    return q - r, q + 2.0 * r, 2.0 * q + r
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
