@@ -86,6 +86,8 @@ def main() -> None:
         *("--phases", "examples,coverage,fuzzing", "--continue-on-failure", "--no-shrink"),
         *("--warnings", "off", "--suppress-health-check", "all", *sys.argv[3:]),
     ]
+    # A service makes its document when it is first asked; schemathesis waits ten seconds at most.
+    httpx.get(f"{url}/openapi.json", timeout=_SECONDS).raise_for_status()
     given = {**os.environ, "SCHEMATHESIS_HOOKS": __file__, _URL: url}
     sys.exit(subprocess.run(command, env=given, check=False).returncode)
 
