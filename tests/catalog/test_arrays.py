@@ -18,8 +18,7 @@ from thalweg.errors import AmbiguousScenario, NothingFound
 from thalweg.raster.grid import Grid
 
 pytestmark = pytest.mark.filterwarnings(
-    # Of odc-geo's own use of affine and shapely.
-    "ignore:Use `@` matmul:PendingDeprecationWarning",
+    # Of odc-geo's own use of shapely.
     "ignore:The 'shapely.ops.transform:DeprecationWarning",
 )
 

@@ -32,9 +32,8 @@ from thalweg.raster.grid import Grid
 from thalweg.raster.statistics import BandStatistics, Tally
 
 grids = pytest.mark.parametrize("grid", [GEOGRAPHIC, UTM], ids=["EPSG:4326", "UTM"])
-# Of odc-geo's own use of affine and shapely.
+# Of odc-geo's own use of shapely.
 odc_warnings = pytest.mark.filterwarnings(
-    "ignore:Use `@` matmul:PendingDeprecationWarning",
     "ignore:The 'shapely.ops.transform:DeprecationWarning",
 )
 

@@ -90,9 +90,8 @@ def read_by_others(
         depth = max(float(pixels.max()) for pixels in expected)
         assert 0 < depth == float(tile.array.max())
     with warnings.catch_warnings():
-        # odc-stac's own calls of affine and shapely, which are to go.
+        # odc-stac's own calls of shapely, which are to go.
         warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", PendingDeprecationWarning)
         loaded = odc.stac.load([item]).isel(time=0).load()
     assert len(loaded.data_vars) == len(expected)
     for (_, variable), pixels in zip(loaded.data_vars.items(), expected, strict=True):

@@ -25,8 +25,7 @@ from thalweg.hexagons.outlines import Outlines
 from thalweg.notebook import OpenWorkspace
 
 pytestmark = pytest.mark.filterwarnings(
-    # Of odc-geo's own use of affine and shapely.
-    "ignore:Use `@` matmul:PendingDeprecationWarning",
+    # Of odc-geo's own use of shapely.
     "ignore:The 'shapely.ops.transform:DeprecationWarning",
 )
 

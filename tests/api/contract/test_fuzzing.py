@@ -20,11 +20,6 @@ FUZZ = Path(__file__).parents[3] / "bench" / "fuzz.py"
 MINUTES = 2
 
 
-@pytest.mark.filterwarnings(
-    # Libraries': rio-tiler still multiplies so, and GeoJSON allows such a box.
-    "ignore:Use `@` matmul:PendingDeprecationWarning",
-    "ignore:BBOX crossing the Antimeridian line:UserWarning",
-)
 @pytest.mark.parametrize("backend", ["embedded", "postgresql"])
 def test_schemathesis_finds_no_fault(world_url: tuple[Path, str], backend: str) -> None:
     """For a couple of minutes; `bench/fuzz.py` does it for longer, of any service."""

@@ -67,7 +67,6 @@ def test_values_at_a_point_are_those_of_the_pixel(service: TestClient) -> None:
     assert told["band_descriptions"] == ["1in10", "1in100", "1in1000"]
 
 
-@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rio-tiler's
 def test_permanent_water_is_no_depth_anywhere(service: TestClient) -> None:
     lon, lat = 30 + 40.5 / 300, -40.5 / 300
     assert service.get(f"{ITEM}/point/{lon},{lat}").json()["values"] == [None] * 3
@@ -328,7 +327,6 @@ def test_ids_that_lead_elsewhere_are_refused(service: TestClient, item: str) -> 
     assert set(answer.json()) == {"code", "message", "hint", "request_id"}
 
 
-@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rio-tiler's
 def test_regression_a_geometry_in_metres_is_limited_by_its_degrees(embedded: TestClient) -> None:
     """Metres were taken for degrees, and PROJ never came back from what is far beyond them."""
     corners = [(30.2, -0.6), (30.3, -0.6), (30.3, -0.5), (30.2, -0.5), (30.2, -0.6)]
