@@ -125,8 +125,8 @@ class CellIndex:
         return self._positions.areas_mm2(rows, self.per_pixel)
 
     def fill_labels(self, out: Slots) -> None:
-        """Fill `out` (rows, columns of the window) with the cell that each pixel's centre lies in,
-        where a pixel lies in the cell of its centre: an index into `cells`."""
+        """Fill `out` (rows, columns of the window) with the cells of pixel centres, as indices into
+        `cells`; `per_pixel` must be 1."""
         stops, cells = np.empty((2, PART_ROWS * PART_COLS), np.int32)
         top, left = self.window.rows.start, self.window.cols.start
         for part in self.window.parts():
