@@ -228,6 +228,8 @@ def done_by_peer(method: str, size: int) -> int:
 
 def main() -> None:
     (size,) = run.numbers(__doc__, size=3600)
+    if size < (least := max(PEERS_SIZES.values())):
+        raise SystemExit(f"SIZE must be {least} at least: the usual ways get a window as large")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         delivery.make(folder, size=size, rows=1, columns=1)
