@@ -27,7 +27,7 @@ from thalweg.hexagons.locating import (
 )
 
 # With fewer pixels to a hexagon's spacing it takes less to look at each, several at once.
-_FEWEST_TO_WALK = 16.0
+_FEWEST_PIXELS_A_HEXAGON = 16.0
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
@@ -71,7 +71,7 @@ def runs_of_grid(
                 continue
             limit = limit_of(best, span, scale, reach)
             east, north = cos_lon[start:stop], sin_lon[start:stop]
-            if scale * pace * _FEWEST_TO_WALK > 1.0:
+            if scale * pace * _FEWEST_PIXELS_A_HEXAGON > 1.0:
                 out = line[: stop - start]
                 along(cos_lat[row], z, east, north, bases[face], boxes[face], limit, out)
                 runs = _add_line(out, begin, stops, slots, first, runs)
@@ -108,8 +108,7 @@ def find_runs(places: Any, stops: Any, slots: Any) -> int:
 @numba.njit(nogil=True, cache=True)
 def join_runs(stops: Any, slots: Any, width: int) -> int:
     """Join runs of one slot that follow each other in a row so wide; how many there are then."""
-    joined, row_end, first = 0, 0, 0
-    begin = 0
+    joined, begin, row_end, first = 0, 0, 0, 0
     for run in range(stops.size):
         if begin == row_end:
             row_end += width
@@ -145,7 +144,7 @@ def _add_line(line: Any, begin: int, stops: Any, slots: Any, first: int, runs: i
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
 def _bend(cos_lat: float, sin_lat: float, cosine: float, pace: float, scale: float) -> float:
-    """At most so much changes what a step along a parallel does to the closeness, by step.
+    """A bound on the second difference of the measures of closeness, from step to step.
 
     The measures of closeness are quotients of linear functions of a unit vector. Their second
     derivative along a parallel has two parts: the gradient times the parallel's own curvature, and

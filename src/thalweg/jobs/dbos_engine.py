@@ -101,17 +101,17 @@ class DbosEngine(RecordedRuns):
     ) -> RunStatus:
         began = time.monotonic()
         while True:
-            status = self.status(run)
-            if on_progress is not None:
-                on_progress(status)
-            if status.ended:
-                return status
-            if self._fault is not None:
-                raise self._fault
-            # Seldom in long runs, as each look costs a little; often in short ones.
-            pause = min(interval, 0.1 + (time.monotonic() - began) / 20)
+            # Held from the look to the wait, so that no end between them is missed.
             with self._run_ended:
-                self._run_ended.wait(pause)
+                status = self.status(run)
+                if on_progress is not None:
+                    on_progress(status)
+                if status.ended:
+                    return status
+                if self._fault is not None:
+                    raise self._fault
+                # Seldom in long runs, as each look costs a little; often in short ones.
+                self._run_ended.wait(min(interval, 0.1 + (time.monotonic() - began) / 20))
 
     def workers(self) -> list[int]:
         """The process ids of the living workers."""

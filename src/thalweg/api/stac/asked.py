@@ -126,7 +126,9 @@ def _asked(
         times=_times(given.get("datetime")),
         filter=parse_filter(condition, language) if condition else _of_query(given.get("query")),
         sort=tuple(sort),
-        limit=min(_limit(given.get("limit")), services_of(request).settings.serve.max_items),
+        limit=min(
+            _whole(given, "limit", 10, 1, MOST_LIMIT), services_of(request).settings.serve.max_items
+        ),
         token=given.get("token") or "",
     )
     wanted = frozenset(_field(one) for one in include if one)
@@ -134,22 +136,15 @@ def _asked(
         search,
         include=wanted,
         exclude=frozenset(_field(one) for one in exclude if one),
-        offset=_offset(given.get("offset")),
+        offset=_whole(given, "offset", 0, 0, MOST_OFFSET),
     )
 
 
-def _limit(given: Any) -> int:
-    limit = 10 if given is None else int(given)
-    if not 1 <= limit <= MOST_LIMIT:
-        raise InvalidRequest(f"limit is {limit}", hint=f"give 1 to {MOST_LIMIT}")
-    return limit
-
-
-def _offset(given: Any) -> int:
-    offset = int(given or 0)
-    if not 0 <= offset <= MOST_OFFSET:
-        raise InvalidRequest(f"offset is {offset}", hint=f"give 0 to {MOST_OFFSET}")
-    return offset
+def _whole(given: Mapping[str, Any], name: str, default: int, least: int, most: int) -> int:
+    number = default if given.get(name) is None else int(given[name])
+    if not least <= number <= most:
+        raise InvalidRequest(f"{name} is {number}", hint=f"give {least} to {most}")
+    return number
 
 
 def _ids(name: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
