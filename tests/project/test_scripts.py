@@ -263,7 +263,10 @@ class TestBootstrap:
         assert first.returncode == 0, first.stderr
         assert "outlines made" in first.stdout
         assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-        assert npm.read_text() == "ci --prefix npm --ignore-scripts --loglevel error --no-update-notifier\n"
+        assert (
+            npm.read_text()
+            == "ci --prefix npm --ignore-scripts --loglevel error --no-update-notifier\n"
+        )
 
     def test_outlines_are_made_later_where_npm_was_missing_or_had_no_network(
         self, checkout: Path, tools: Path, npm: Path, tmp_path: Path
